@@ -1,0 +1,1 @@
+"""What runs where, what is stored, what is logged."""
