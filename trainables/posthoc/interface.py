@@ -1,0 +1,72 @@
+"""What a post-hoc task is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from trainables.data.images import ImageSet
+from trainables.models.classifier import Classifier
+from trainables.predictions import Predictions
+from trainables.spec import SplitName, TrialSpec
+
+
+class TrainedNetwork(Protocol):
+    """A network whose training is over, read from wherever it is stored; every part is loaded when asked for."""
+
+    @property
+    def key(self) -> str:
+        """Key of the network."""
+        ...
+
+    @property
+    def spec(self) -> TrialSpec:
+        """Its description."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the logits."""
+        ...
+
+    def predictions(self, split: SplitName) -> Predictions:
+        """Logits from the one pass after training; one member."""
+        ...
+
+    def features(self, split: SplitName) -> Tensor:
+        """Penultimate features from the same pass, [images, features], rows as in `predictions`."""
+        ...
+
+    def head(self) -> nn.Linear:
+        """The last layer."""
+        ...
+
+    def classifier(self) -> Classifier:
+        """The whole network with its best weights, in eval mode."""
+        ...
+
+    def images(self, split: SplitName) -> ImageSet:
+        """The images of the split, rows as in `predictions`, with lesion masks where they are known."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PosthocResult:
+    """What a post-hoc task has found.
+
+    Attributes:
+        metrics: `split/metric` to a number, or None where it is not defined (the AUROC of an absent class).
+        predictions: calibrated or pooled predictions by split.
+        tensors: curves, maps, parameters, by name.
+        remarks: sentences that the report carries.
+        seconds: seconds by stage.
+    """
+
+    metrics: Mapping[str, float | None]
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)

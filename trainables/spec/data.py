@@ -1,0 +1,121 @@
+"""What images a trial sees: the data set, how it is split, how it is augmented. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+SplitName: TypeAlias = Literal["train", "val", "calib", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "val", "calib", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthetic:
+    """Embedded synthetic chest radiographs with known lesions (`trainables.data.synthetic`).
+
+    Attributes:
+        images: how many images in all.
+        size: side of the square image in pixels.
+        images_per_patient: images that share a patient's anatomy.
+        seed: seed of the generator, apart from the seed of training.
+        label_noise: share of labels replaced by another class.
+        shortcut: probability that the burned-in marker follows the class `opacity` in the training split only.
+    """
+
+    kind: Literal["synthetic"] = "synthetic"
+    images: int = 1600
+    size: int = 64
+    images_per_patient: int = 4
+    seed: int = 0
+    label_noise: float = 0.0
+    shortcut: float = 0.0
+
+    def __post_init__(self) -> None:
+        _at_least("data/images", self.images, 16)
+        _at_least("data/size", self.size, 32)
+        _at_least("data/images_per_patient", self.images_per_patient, 1)
+        _share("data/label_noise", self.label_noise)
+        _share("data/shortcut", self.shortcut)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CovidRadiography:
+    """The Kaggle "COVID-19 Radiography Database" layout: `<class>/images/*.png`, `masks/` where present.
+
+    Attributes:
+        size: side in pixels that images are resized to.
+        down_sample: keep as many images of every class as the smallest one has (paper P3).
+        seed: seed of the down-sampling.
+    """
+
+    kind: Literal["covid"] = "covid"
+    size: int = 128
+    down_sample: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least("data/size", self.size, 16)
+
+
+DataSpec: TypeAlias = Synthetic | CovidRadiography
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Shares of val, calib and test; the rest is train. Disjoint by patient, stratified by class.
+
+    The search reads val, calibration is fitted on calib, test is read once by post-hoc tasks.
+    """
+
+    val: float = 0.15
+    calib: float = 0.1
+    test: float = 0.15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("val", "calib", "test"):
+            _share(f"split/{name}", getattr(self, name))
+        if self.val <= 0 or self.test <= 0:
+            raise ValueError(f"split: val is {self.val} and test is {self.test}; both must be above 0.")
+        if self.val + self.calib + self.test >= 0.95:
+            raise ValueError(
+                f"split: val + calib + test is {self.val + self.calib + self.test:.2f}, which leaves under 5 % to train "
+                "on. Make one of them smaller."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Random changes of a training image, drawn per image on the training device.
+
+    Attributes:
+        flip: mirror left and right half of the time (moves the heart: off by default).
+        shift: largest translation as a share of the side.
+        rotate_degrees: largest rotation either way.
+        zoom: largest relative change of scale either way.
+        brightness: largest change added to intensities in [0, 1].
+        contrast: largest relative change of contrast.
+    """
+
+    flip: bool = False
+    shift: float = 0.0
+    rotate_degrees: float = 0.0
+    zoom: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "zoom", "brightness", "contrast"):
+            _share(f"augmentation/{name}", getattr(self, name))
+        if not 0 <= self.rotate_degrees <= 180:
+            raise ValueError(f"augmentation/rotate_degrees is {self.rotate_degrees}; it lies between 0 and 180.")
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value}; it is a share between 0 and 1.")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name} is {value}; it must be at least {least}.")

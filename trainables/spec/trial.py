@@ -1,0 +1,49 @@
+"""The whole description of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from trainables.spec.canonical import content_key
+from trainables.spec.data import Augmentation, DataSpec, Split
+from trainables.spec.network import CrossEntropy, LossSpec, ModelSpec, Optimizer, Schedule
+from trainables.spec.versions import VERSIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSpec:
+    """Everything that determines a trained network, and nothing else.
+
+    Attributes:
+        seed: seeds the weights, the order of the images, the augmentation and dropout.
+    """
+
+    data: DataSpec
+    model: ModelSpec
+    split: Split = field(default_factory=Split)
+    loss: LossSpec = field(default_factory=CrossEntropy)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 0
+
+    def with_seed(self, seed: int) -> TrialSpec:
+        """Return the same description under another training seed: another member of an ensemble."""
+        return replace(self, seed=seed)
+
+
+def data_key(spec: DataSpec, split: Split, fingerprints: Sequence[str]) -> str:
+    """Key of the decoded and split data set: its description and the content of its files."""
+    settings = {"data": spec, "split": split}
+    return content_key("data", version=VERSIONS["data"], settings=settings, inputs=fingerprints)
+
+
+def network_key(spec: TrialSpec, inputs: Sequence[str]) -> str:
+    """Key of the trained network: its description, the data set's key and the fingerprint of initial weights."""
+    return content_key("network", version=VERSIONS["fit"], settings=spec, inputs=inputs)
+
+
+def fit_key(spec: TrialSpec, inputs: Sequence[str]) -> str:
+    """Key of the chain of epochs that leads to the network."""
+    return content_key("fit", version=VERSIONS["fit"], settings=spec, inputs=inputs)
