@@ -1,0 +1,1 @@
+"""Where trials and tasks run."""

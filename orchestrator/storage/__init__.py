@@ -1,0 +1,1 @@
+"""Artifacts by key, and the ledger of each sweep."""

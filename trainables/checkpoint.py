@@ -1,0 +1,50 @@
+"""The state of a training as files: tensors in safetensors, the rest in JSON. Nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+WEIGHTS = "weights.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+PROGRESS = "progress.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingState:
+    """Everything that the next epoch depends on.
+
+    The learning rate follows from the epoch, and bfloat16 needs no loss scaling: the schedule and the scaler have no state
+    beyond `progress`.
+
+    Attributes:
+        weights: parameters and buffers by name.
+        optimizer: moments by `number.name`.
+        random_state: torch's CPU generator.
+        progress: epoch, best epoch and value, whether training is over.
+    """
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    random_state: Tensor
+    progress: dict[str, float | int | bool | None]
+
+    def save(self, folder: Path) -> None:
+        """Write the files of the state into a folder."""
+        save_file({name: tensor.contiguous() for name, tensor in self.weights.items()}, folder / WEIGHTS)
+        save_file({**self.optimizer, "random_state": self.random_state}, folder / OPTIMIZER)
+        (folder / PROGRESS).write_text(json.dumps(self.progress))
+
+    @staticmethod
+    def load(folder: Path) -> TrainingState:
+        """Read what `save` wrote."""
+        tensors = load_file(folder / OPTIMIZER)
+        random_state = tensors.pop("random_state")
+        progress = json.loads((folder / PROGRESS).read_text())
+        return TrainingState(
+            weights=load_file(folder / WEIGHTS), optimizer=tensors, random_state=random_state, progress=progress
+        )

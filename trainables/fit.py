@@ -1,0 +1,237 @@
+"""Training of one network, epoch by epoch, with a state that continues bit for bit.
+
+Every random number of an epoch (order of the images, augmentation, dropout) comes from a seed made of the trial's seed and
+the epoch, so that an epoch depends on the state before it and on nothing else: a run that was killed and continued ends
+with the weights of a run that was not (on a CPU with the same number of threads).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from trainables.checkpoint import TrainingState
+from trainables.data.augment import augment
+from trainables.data.images import ImageSet
+from trainables.losses import build_loss
+from trainables.metrics import headline
+from trainables.models import Classifier, build_model
+from trainables.posthoc.temperature import temperature_metrics
+from trainables.predict import one_pass, to_intensities
+from trainables.spec import Optimizer, Schedule, TrialSpec
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no finite number any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """What an epoch has brought.
+
+    Attributes:
+        epoch: 1 for the first.
+        metrics: `train/loss`, `val/...`, `temperature/val/...`, `train/learning_rate`.
+        best_epoch: epoch with the best value of the schedule's metric so far.
+        finished: whether the network is complete: end of the schedule, or its own early stop.
+        seconds: `train` and `evaluate`.
+    """
+
+    epoch: int
+    metrics: dict[str, float]
+    best_epoch: int
+    finished: bool
+    seconds: dict[str, float]
+
+
+class Training:
+    """A network in training.
+
+    Args:
+        spec: what is trained.
+        data: the whole data set; the train split is learnt, val and calib are watched.
+        device: where to train.
+        weights_folder: where local weight files lie.
+    """
+
+    def __init__(
+        self, spec: TrialSpec, data: ImageSet, *, device: torch.device | None = None, weights_folder: Path | None = None
+    ) -> None:
+        self.spec = spec
+        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.train = data.part("train")
+        self.val = data.part("val")
+        self.calib = data.part("calib") if (data.splits == "calib").any() else self.val
+        self.classes = data.classes
+        model = build_model(spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder)
+        self.classifier: Classifier = model.to(self.device)
+        counts = torch.bincount(torch.from_numpy(self.train.targets.copy()), minlength=len(data.classes))
+        self.loss = build_loss(spec.loss, class_counts=counts)
+        self.optimizer = build_optimizer(spec.optimizer, self.classifier)
+        self.epoch = 0
+        self.best_epoch = 0
+        self.best_value = math.inf
+        self.finished = False
+
+    def run_epoch(self) -> EpochReport:
+        """Train one epoch, look at val and calib, and say how it went.
+
+        Raises:
+            TrainingDiverged: the loss was not finite; the message names the step and the images.
+        """
+        started = time.perf_counter()
+        train_metrics = self._learn()
+        trained = time.perf_counter()
+        self.epoch += 1
+        val, _ = one_pass(self.classifier, self.val, split="val")
+        calib, _ = one_pass(self.classifier, self.calib, split="calib")
+        metrics = {**train_metrics, **{f"val/{name}": value for name, value in headline(val).items()}}
+        metrics |= temperature_metrics(val, calib)
+        self._judge(metrics)
+        seconds = {"train": trained - started, "evaluate": time.perf_counter() - trained}
+        return EpochReport(
+            epoch=self.epoch, metrics=metrics, best_epoch=self.best_epoch, finished=self.finished, seconds=seconds
+        )
+
+    def state(self) -> TrainingState:
+        """Everything that the next epoch depends on."""
+        return TrainingState(
+            weights={name: tensor.detach().cpu().clone() for name, tensor in self.classifier.state_dict().items()},
+            optimizer=_optimizer_tensors(self.optimizer),
+            random_state=torch.get_rng_state(),
+            progress={
+                "epoch": self.epoch,
+                "best_epoch": self.best_epoch,
+                "best_value": None if math.isinf(self.best_value) else self.best_value,
+                "finished": self.finished,
+            },
+        )
+
+    def load(self, state: TrainingState) -> None:
+        """Continue from a state that `state` gave."""
+        self.classifier.load_state_dict(state.weights)
+        _load_optimizer(self.optimizer, state.optimizer)
+        torch.set_rng_state(state.random_state)
+        progress = state.progress
+        self.epoch, self.best_epoch = int(progress["epoch"]), int(progress["best_epoch"])  # type: ignore[arg-type]
+        best = progress["best_value"]
+        self.best_value = math.inf if best is None else float(best)
+        self.finished = bool(progress["finished"])
+
+    def _learn(self) -> dict[str, float]:
+        """One pass over the train split."""
+        torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, "dropout"))
+        generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, "order"))
+        batches = list(_batches(len(self.train), self.spec.schedule.batch_size, generator))
+        self.classifier.train()
+        total, right, seen = 0.0, 0, 0
+        for step, rows in enumerate(batches):
+            rate = learning_rate(self.spec, self.epoch + step / len(batches))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            loss, logits, targets = self._step(rows, step, generator)
+            total += loss * len(rows)
+            right += int((logits.argmax(1) == targets).sum())
+            seen += len(rows)
+        return {
+            "train/loss": total / seen,
+            "train/accuracy": right / seen,
+            "train/learning_rate": learning_rate(self.spec, self.epoch),
+        }
+
+    def _step(self, rows: Tensor, step: int, generator: torch.Generator) -> tuple[float, Tensor, Tensor]:
+        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
+        targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
+        images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+        low_precision = self.spec.schedule.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
+            loss, logits = self.loss(self.classifier, images, targets)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingDiverged(self._diverged(value, step, rows))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.spec.schedule.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.classifier.parameters(), self.spec.schedule.clip_norm)
+        self.optimizer.step()
+        return value, logits.detach(), targets
+
+    def _diverged(self, value: float, step: int, rows: Tensor) -> str:
+        names = ", ".join(self.train.image_ids[n] for n in rows[:3].tolist())
+        return (
+            f"The loss is {value} at epoch {self.epoch + 1}, step {step + 1}, in the batch of {len(rows)} images that "
+            f"starts with {names}. Training has diverged. A smaller learning rate than "
+            f"{self.spec.optimizer.learning_rate:g} or a clip_norm helps as a rule."
+        )
+
+    def _judge(self, metrics: dict[str, float]) -> None:
+        """Note whether this epoch is the best one, and whether it is the last one."""
+        schedule = self.spec.schedule
+        if schedule.best_metric not in metrics:
+            raise ValueError(
+                f"schedule/best_metric is {schedule.best_metric!r}, which training does not measure. It measures "
+                f"{', '.join(sorted(name for name in metrics if name.startswith('val/')))}."
+            )
+        signed = metrics[schedule.best_metric] * (1 if schedule.best_mode == "min" else -1)
+        if signed < self.best_value or self.best_epoch == 0:
+            self.best_value, self.best_epoch = signed, self.epoch
+        waited = schedule.patience is not None and self.epoch - self.best_epoch >= schedule.patience
+        self.finished = self.epoch >= schedule.epochs or waited
+
+
+def epoch_seed(seed: int, epoch: int, purpose: str) -> int:
+    """A seed for one purpose in one epoch, unrelated to its neighbours."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{epoch}/{purpose}".encode()).digest()[:7])
+
+
+def learning_rate(spec: TrialSpec, position: float) -> float:
+    """Learning rate at a position counted in epochs (2.5 is the middle of the third one)."""
+    schedule: Schedule = spec.schedule
+    if position < schedule.warmup_epochs:
+        return spec.optimizer.learning_rate * (position + 1e-3) / schedule.warmup_epochs
+    if schedule.decay == "constant":
+        return spec.optimizer.learning_rate
+    share = (position - schedule.warmup_epochs) / (schedule.epochs - schedule.warmup_epochs)
+    return spec.optimizer.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+def build_optimizer(spec: Optimizer, classifier: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser over the parameters that are trained."""
+    parameters = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    rate, decay = spec.learning_rate, spec.weight_decay
+    if spec.kind == "sgd":
+        return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9)
+    family = torch.optim.Adam if spec.kind == "adam" else torch.optim.AdamW
+    return family(parameters, lr=rate, weight_decay=decay)
+
+
+def _batches(images: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Rows of each batch; a last batch of one image is left out, because batch norm needs two."""
+    for rows in torch.randperm(images, generator=generator).split(batch_size):
+        if len(rows) > 1:
+            yield rows
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """State of the optimiser as `number.name` to a tensor."""
+    return {
+        f"{number}.{name}": (value if isinstance(value, Tensor) else torch.tensor(value)).detach().cpu().clone()
+        for number, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for path, value in tensors.items():
+        number, name = path.split(".", 1)
+        state.setdefault(int(number), {})[name] = value.clone()
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
