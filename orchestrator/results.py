@@ -8,23 +8,8 @@ from typing import Any, Literal
 
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
+from search_spaces.objective import Objective
 from trainables.spec import NetworkTask, PosthocSpec, from_plain, posthoc_key
-
-
-@dataclass(frozen=True, kw_only=True)
-class Objective:
-    """A metric that a sweep searches on, and whether more or less of it is better."""
-
-    metric: str
-    mode: Literal["min", "max"]
-
-    def better(self, one: float, other: float) -> bool:
-        """Whether one value beats the other."""
-        return one > other if self.mode == "max" else one < other
-
-    def signed(self, value: float) -> float:
-        """The value so that less is better."""
-        return value if self.mode == "min" else -value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -15,8 +16,10 @@ class Classifier(nn.Module):
         backbone: [batch, 1, height, width] to the last feature map [batch, channels, rows, columns].
         pooling: feature map to penultimate features [batch, features], dropout included.
         head: the last linear layer, penultimate features to logits.
-        mean, deviation: normalisation of intensities.
+        normalisation: mean and deviation of intensities; stored with the weights that were trained under it.
     """
+
+    normalisation: Tensor
 
     def __init__(
         self,
@@ -31,12 +34,11 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.pooling = pooling
         self.head = head
-        self.mean = mean
-        self.deviation = deviation
+        self.register_buffer("normalisation", torch.tensor([mean, deviation]))
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The last feature map, [batch, channels, rows, columns], after its non-linearity."""
-        result: Tensor = self.backbone((images - self.mean) / self.deviation)
+        result: Tensor = self.backbone((images - self.normalisation[0]) / self.normalisation[1])
         return result
 
     def features(self, images: Tensor) -> Tensor:

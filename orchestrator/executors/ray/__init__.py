@@ -1,0 +1,170 @@
+"""The one door to Ray: trials under Tune, post-hoc tasks as plain Ray tasks beside them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import MachineError
+from orchestrator.executors.protocol import Scheduling, TrialSource
+from orchestrator.posthoc import PosthocBatch, PosthocOutcome
+from search_spaces.sweep import Resources
+
+WORKER_DEATHS = 3
+
+QUIET = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+class RayExecutor:
+    """Runs trials and tasks on a Ray of its own, or on the cluster at an address.
+
+    One CPU is kept for post-hoc tasks, so that they do not wait for the end of the search.
+
+    Args:
+        address: of a running cluster; None starts a Ray that ends with this process.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        self._address = address
+        self._concurrent = 1
+        self._resources = Resources()
+        self._pending: dict[Any, PosthocBatch] = {}
+        self._folder: Path | None = None
+
+    def start(self, *, concurrent: int | None, resources: Resources) -> int:
+        """Start or join Ray. By default as many trials run at once as there are CPUs (or GPU shares) for.
+
+        Raises:
+            MachineError: no cluster answers at the address, or it is too small for a single trial.
+        """
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        import ray
+
+        self._resources = resources
+        if self._address is None:
+            self._concurrent = concurrent or max(1, (os.cpu_count() or 1) // resources.cpus)
+            cpus = self._concurrent * resources.cpus + 1
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+            )
+        else:
+            self._join(ray)
+            self._concurrent = concurrent or self._room(ray.cluster_resources())
+        return self._concurrent
+
+    def run(self, source: TrialSource, scheduling: Scheduling) -> None:
+        """Run trials under Tune. Tune's own folder is a temporary one that is thrown away."""
+        from ray import tune
+
+        from orchestrator.executors.ray.adapters import Listener, ReplayedAsha, SourceSearcher
+        from orchestrator.executors.ray.trainable import StoredTrial
+
+        logging.getLogger("ray.tune").setLevel(logging.ERROR)
+        self._folder = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
+        searcher = SourceSearcher(source, concurrent=self._concurrent, metric=scheduling.objective.metric)
+        tuner = tune.Tuner(
+            tune.with_resources(StoredTrial, {"CPU": self._resources.cpus, "GPU": self._resources.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=ReplayedAsha(scheduling) if scheduling.asha else None,
+                num_samples=10**9,
+                reuse_actors=True,
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=str(self._folder),
+                callbacks=[Listener(source)],
+                failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                verbose=0,
+            ),
+        )
+        tuner.fit()
+
+    def submit(self, batch: PosthocBatch) -> None:
+        """Start a task; a worker that dies is replaced, and the task skips what it had committed."""
+        import ray
+
+        remote = ray.remote(num_cpus=1, max_retries=WORKER_DEATHS)(_run_batch)
+        self._pending[remote.options(name=f"posthoc {batch.name}").remote(batch)] = batch
+
+    def collect(self, timeout_seconds: float = 0.0) -> list[PosthocOutcome]:
+        """Outcomes of tasks that have ended. A task whose worker died for good fails every job of its batch."""
+        import ray
+
+        if not self._pending:
+            time.sleep(timeout_seconds)
+            return []
+        done, _ = ray.wait(list(self._pending), num_returns=1, timeout=timeout_seconds)
+        outcomes: list[PosthocOutcome] = []
+        for reference in done:
+            batch = self._pending.pop(reference)
+            try:
+                outcomes += ray.get(reference)
+            except ray.exceptions.RayError as error:
+                reason = f"The worker died: {str(error).strip().splitlines()[0]}"
+                outcomes += [
+                    PosthocOutcome(key=job.key, task=job.task, members=job.members, error=reason) for job in batch.jobs
+                ]
+        return outcomes
+
+    def close(self) -> None:
+        """Leave Ray; one that was started here ends."""
+        import ray
+
+        if ray.is_initialized():
+            ray.shutdown()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _join(self, ray: Any) -> None:
+        try:
+            ray.init(address=self._address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise MachineError(
+                f"No Ray cluster answers at {self._address!r}: {error}. Start one with `ray up cluster.yaml`, or leave "
+                "--address out to run on this machine."
+            ) from error
+
+    def _room(self, cluster: dict[str, float]) -> int:
+        by_cpu = int((cluster.get("CPU", 0) - 1) // self._resources.cpus)
+        by_gpu = int(cluster.get("GPU", 0) / self._resources.gpus) if self._resources.gpus else by_cpu
+        if min(by_cpu, by_gpu) < 1:
+            raise MachineError(
+                f"The cluster at {self._address!r} has {cluster.get('CPU', 0):g} CPUs and {cluster.get('GPU', 0):g} GPUs; "
+                f"a trial asks for {self._resources.cpus} and {self._resources.gpus:g}, and one CPU is kept for post-hoc "
+                "tasks. Add nodes, or ask for less."
+            )
+        return min(by_cpu, by_gpu)
+
+
+def _run_batch(batch: PosthocBatch) -> list[PosthocOutcome]:
+    from orchestrator.posthoc import run_batch
+
+    return run_batch(batch)
+
+
+def _trial_name(trial: Any) -> str:
+    return str(trial.config["job"]["name"])

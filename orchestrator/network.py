@@ -1,0 +1,95 @@
+"""A trained network read from the store: what post-hoc tasks work on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.storage.store import Store
+from trainables.spec import SplitName, TrialSpec, from_plain
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from trainables.data.images import ImageSet
+    from trainables.models import Classifier
+    from trainables.predictions import Predictions
+
+
+class StoredNetwork:
+    """A committed network; every part is read when it is asked for.
+
+    Args:
+        store: where it lies.
+        key: its key.
+    """
+
+    def __init__(self, store: Store, key: str) -> None:
+        self.store = store
+        self.key = key
+        self.meta = store.manifest(key).meta
+        self.folder: Path = store.folder(key)
+
+    @cached_property
+    def spec(self) -> TrialSpec:
+        """Its description."""
+        spec: TrialSpec = from_plain(TrialSpec, self.meta["spec"])
+        return spec
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the logits."""
+        return tuple(self.meta["classes"])
+
+    def has_split(self, split: SplitName) -> bool:
+        """Whether the data set has images of that split."""
+        return (self.folder / f"predictions-{split}.safetensors").is_file()
+
+    def predictions(self, split: SplitName) -> Predictions:
+        """Logits from the one pass after training. A data set without calib gives val in its place."""
+        from trainables.predictions import Predictions
+
+        return Predictions.load(self.folder / f"predictions-{self._present(split)}.safetensors")
+
+    def features(self, split: SplitName) -> Tensor:
+        """Penultimate features from the same pass, [images, features]."""
+        from safetensors.torch import load_file
+
+        return load_file(self.folder / f"features-{self._present(split)}.safetensors")["features"]
+
+    def head(self) -> nn.Linear:
+        """The last layer."""
+        from safetensors.torch import load_file
+        from torch import nn
+
+        weights = load_file(self.folder / "weights.safetensors")
+        classes, features = weights["head.weight"].shape
+        head = nn.Linear(features, classes)
+        head.load_state_dict({"weight": weights["head.weight"], "bias": weights["head.bias"]})
+        return head
+
+    def classifier(self) -> Classifier:
+        """The whole network with its best weights, in eval mode."""
+        from dataclasses import replace
+
+        from safetensors.torch import load_file
+
+        from trainables.models import build_model
+        from trainables.spec import Timm
+
+        model = self.spec.model
+        if isinstance(model, Timm):
+            model = replace(model, weights=None)  # the trained weights replace the initial ones
+        classifier = build_model(model, classes=len(self.classes), seed=0)
+        classifier.load_state_dict(load_file(self.folder / "weights.safetensors"))
+        return classifier.eval()
+
+    def images(self, split: SplitName) -> ImageSet:
+        """The images of the split, rows as in `predictions`."""
+        from trainables.data.prepare import load
+
+        return load(self.store.folder(self.meta["data"])).part(self._present(split))
+
+    def _present(self, split: SplitName) -> SplitName:
+        return split if split != "calib" or self.has_split("calib") else "val"

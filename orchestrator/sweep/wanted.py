@@ -1,0 +1,45 @@
+"""Which post-hoc results a sweep wants: trials by tasks, and groups of members by ensembles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from orchestrator.posthoc import PosthocJob
+from orchestrator.results import best_row, objective_value
+from orchestrator.storage.ledger import Row
+from search_spaces.objective import Objective
+from trainables.spec import Ensemble, NetworkTask, posthoc_key, to_plain
+
+LEAST_MEMBERS = 2
+
+
+def network_jobs(rows: Iterable[Row], tasks: Sequence[NetworkTask], *, stopped_too: bool) -> list[PosthocJob]:
+    """One job for every task of every complete network; trials that drew the same network share it."""
+    jobs: dict[str, PosthocJob] = {}
+    for row in rows:
+        if row.state == "completed" or (stopped_too and row.state == "stopped"):
+            for task in tasks:
+                key = posthoc_key(task, [row.key])
+                jobs[key] = PosthocJob(key=key, task=to_plain(task), members=(row.key,))
+    return list(jobs.values())
+
+
+def ensemble_members(task: Ensemble, rows: Sequence[Row], objective: Objective) -> list[str]:
+    """Keys of an ensemble's networks; fewer than two mean that it cannot be formed.
+
+    `seeds` takes the best configuration and its further seeds, `top` the best trials by the objective on val.
+    """
+    if task.members == "seeds":
+        best = best_row(rows, objective)
+        further = [row.key for row in rows if row.kind == "member" and row.state == "completed"]
+        chosen = [best.key, *further] if best else []
+    else:
+        scored = [(value, row) for row in rows if (value := objective_value(row, objective)) is not None]
+        ranked = sorted(scored, key=lambda pair: (objective.signed(pair[0]), pair[1].number))
+        chosen = [row.key for _, row in ranked]
+    return list(dict.fromkeys(chosen))[: task.size]
+
+
+def ensemble_job(task: Ensemble, members: Sequence[str]) -> PosthocJob:
+    """The job of an ensemble."""
+    return PosthocJob(key=posthoc_key(task, members), task=to_plain(task), members=tuple(members))

@@ -1,0 +1,187 @@
+"""What one trial does on its worker: continue the chain of epochs, then the one pass that everything later works from."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.provenance import provenance
+from orchestrator.storage.ledger import Report
+from orchestrator.storage.store import Store
+from trainables.spec import SPLITS, NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
+
+if TYPE_CHECKING:
+    from trainables.data.images import ImageSet
+    from trainables.fit import Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialJob:
+    """A trial as it travels to a worker: plain values only.
+
+    Attributes:
+        name: name of the row, `trial-0003`.
+        spec: description as JSON values.
+        key, fit_key, data_key: keys of the network, its chain and its data.
+        storage: the storage folder.
+        threads: CPU threads of the worker; weights are equal bit for bit under an equal number.
+        weights_folder: where local weight files lie, or an empty text.
+        schedules: whether the sweep's scheduler may stop it; a member's training always runs to its end.
+        late_tasks: post-hoc tasks whose metrics are objectives: computed by the trial itself when it is complete.
+    """
+
+    name: str
+    spec: dict[str, Any]
+    key: str
+    fit_key: str
+    data_key: str
+    storage: str
+    threads: int = 1
+    weights_folder: str = ""
+    schedules: bool = True
+    late_tasks: tuple[dict[str, Any], ...] = ()
+
+    def to_plain(self) -> dict[str, Any]:
+        """As a dictionary."""
+        return asdict(self)
+
+
+class TrialRun:
+    """A trial on its worker; every `step` is an epoch, committed before it is reported.
+
+    Nothing is loaded before the first step, because a scheduler sets up workers that it then never uses.
+    """
+
+    def __init__(self, job: TrialJob) -> None:
+        self.job = job
+        self.store = Store(job.storage)
+        self.spec: TrialSpec = from_plain(TrialSpec, job.spec)
+        self._training: Training | None = None
+
+    def step(self) -> Report:
+        """Compute the next epoch, or return the last report of what is complete already."""
+        if self.store.exists(self.job.key):
+            self._late_tasks()
+            return stored_reports(self.store, self.job.fit_key)[-1]
+        training = self._continued()
+        report = self._epoch(training) if not training.finished else stored_reports(self.store, self.job.fit_key)[-1]
+        if report.finished:
+            self._finalise(report)
+            self._late_tasks()
+        return report
+
+    def _late_tasks(self) -> None:
+        from orchestrator.posthoc import compute
+
+        for plain in self.job.late_tasks:
+            task: NetworkTask = from_plain(NetworkTask, plain)
+            key = posthoc_key(task, [self.job.key])
+            if not self.store.exists(key):
+                compute(self.store, task, key, [self.job.key])
+
+    def _continued(self) -> Training:
+        """The training as the chain left it."""
+        if self._training is None:
+            import torch
+
+            from trainables.fit import Training
+
+            torch.set_num_threads(self.job.threads)
+            folder = Path(self.job.weights_folder) if self.job.weights_folder else None
+            self._training = Training(self.spec, self._data(), weights_folder=folder)
+            self._load_last(self._training)
+        return self._training
+
+    def _load_last(self, training: Training) -> None:
+        from trainables.checkpoint import TrainingState
+
+        steps = self.store.steps(self.job.fit_key)
+        if steps:
+            training.load(TrainingState.load(self.store.folder(steps[-1])))
+
+    def _data(self) -> ImageSet:
+        from trainables.data.prepare import load
+
+        return load(self.store.folder(self.job.data_key))
+
+    def _epoch(self, training: Training) -> Report:
+        attempt = self.store.begin(f"{self.job.fit_key}/{step_name(training.epoch + 1)}")
+        result = training.run_epoch()
+        report = Report(
+            epoch=result.epoch,
+            metrics=result.metrics,
+            best_epoch=result.best_epoch,
+            finished=result.finished,
+            seconds=result.seconds,
+            time=time.time(),
+        )
+        training.state().save(attempt.folder)
+        if not attempt.commit({"report": asdict(report)}):
+            # another worker was given the same trial and was faster: its epoch counts
+            self._load_last(training)
+            return stored_reports(self.store, self.job.fit_key)[-1]
+        self._thin(report)
+        return report
+
+    def _thin(self, report: Report) -> None:
+        """Keep the last two states, and of the others the best weights."""
+        from trainables.checkpoint import OPTIMIZER, WEIGHTS
+
+        for step in self.store.steps(self.job.fit_key)[:-2]:
+            self.store.thin(step, (OPTIMIZER,) if step.endswith(step_name(report.best_epoch)) else (OPTIMIZER, WEIGHTS))
+
+    def _finalise(self, report: Report) -> None:
+        """Take the best weights, pass once over every split, commit the network."""
+        from safetensors.torch import load_file, save_file
+
+        from trainables.checkpoint import WEIGHTS
+        from trainables.predict import one_pass
+
+        training = self._continued()
+        attempt = self.store.begin(self.job.key)
+        started = time.perf_counter()
+        best = load_file(self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}") / WEIGHTS)
+        training.classifier.load_state_dict(best)
+        save_file(best, attempt.folder / WEIGHTS)
+        data = self._data()
+        for split in SPLITS:
+            images = data.part(split)
+            if len(images):
+                predictions, features = one_pass(training.classifier, images, split=split)
+                predictions.save(attempt.folder / f"predictions-{split}.safetensors")
+                save_file({"features": features}, attempt.folder / f"features-{split}.safetensors")
+        (attempt.folder / "spec.json").write_text(json.dumps(to_plain(self.spec), indent=1))
+        attempt.commit(
+            {
+                "spec": self.job.spec,
+                "data": self.job.data_key,
+                "fit": self.job.fit_key,
+                "epochs": report.epoch,
+                "best_epoch": report.best_epoch,
+                "classes": list(data.classes),
+                "threads": self.job.threads,
+                "seconds": {"one_pass": time.perf_counter() - started},
+                **provenance(),
+            }
+        )
+        self._training = None
+
+
+def step_name(epoch: int) -> str:
+    """Name of an epoch inside its chain."""
+    return f"epoch-{epoch:04d}"
+
+
+def stored_reports(store: Store, fit_key: str) -> list[Report]:
+    """The reports of a chain's committed epochs, in order."""
+    return [Report(**store.manifest(step).meta["report"]) for step in store.steps(fit_key)]
+
+
+def weights_folder() -> Path | None:
+    """The folder of local weight files that the user named, if any."""
+    named = os.environ.get("ORCHESTRATOR_WEIGHTS", "")
+    return Path(named).absolute() if named else None

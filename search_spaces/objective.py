@@ -1,0 +1,66 @@
+"""What a search looks at: a metric on val, and its direction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from trainables.spec import PosthocSpec, nearest
+
+REPORTED = ("accuracy", "macro_f1", "nll", "brier", "ece")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """A metric to search on, `[task/]val/metric`, and whether more or less of it is better."""
+
+    metric: str
+    mode: Literal["min", "max"]
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether one value beats the other."""
+        return self.signed(one) < self.signed(other)
+
+    def signed(self, value: float) -> float:
+        """The value so that less is better."""
+        return value if self.mode == "min" else -value
+
+
+def is_late(metric: str) -> bool:
+    """Whether a metric is known only when a trial is complete, and not after every epoch."""
+    task = metric.rsplit("/val/", 1)[0] if "/val/" in metric else ""
+    return task not in ("", "temperature")
+
+
+def epoch_metrics() -> list[str]:
+    """Metrics that every epoch reports and a search may follow."""
+    return [f"{prefix}val/{name}" for prefix in ("", "temperature/") for name in REPORTED]
+
+
+def late_metrics(posthoc: Sequence[PosthocSpec]) -> list[str]:
+    """Metrics that a trial computes once, by the sweep's own tasks, when it is complete."""
+    laplace = [f"{task.name}/val/{name}" for task in posthoc if task.kind == "laplace" for name in REPORTED]
+    on_val = any(task.kind == "aopc" and task.split == "val" for task in posthoc)
+    return [*laplace, *(["aopc/val/aopc"] if on_val else [])]
+
+
+def usual_mode(metric: str) -> Literal["min", "max"]:
+    """The direction in which a metric is better."""
+    return "max" if metric.rsplit("/", 1)[-1] in ("accuracy", "macro_f1", "aopc", "auroc") else "min"
+
+
+def require_known(metric: str, posthoc: Sequence[PosthocSpec]) -> None:
+    """Refuse a metric that no trial reports, and any on test.
+
+    Raises:
+        ValueError: with the nearest valid name.
+    """
+    if metric.startswith("test/") or "/test/" in metric:
+        raise ValueError(
+            f"The objective {metric!r} reads test, which would then be no test any more. Search on "
+            f"{metric.replace('test/', 'val/')!r}."
+        )
+    known = [*epoch_metrics(), *late_metrics(posthoc)]
+    if metric not in known:
+        raise ValueError(f"The objective {metric!r} is no metric that a trial reports. {nearest(metric, known)}")

@@ -1,0 +1,153 @@
+"""Values that a user fixes with `--set key=value`: a drawn parameter, or a field of the trial."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+
+from search_spaces.sweep import Space
+from trainables.spec import TrialSpec, from_plain, nearest, to_plain
+
+PROBES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """Fixed values by key.
+
+    Attributes:
+        params: drawn parameters that get one value instead, such as `backbone` or `loss/gamma`.
+        fields: fields of the trial by path, such as `schedule/epochs`.
+    """
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def draw(self, space: Space, trial: optuna.trial.BaseTrial) -> TrialSpec:
+        """Let the space draw, with the fixed values in place."""
+        spec = space(_Fixed(trial, self.params))  # type: ignore[arg-type]
+        if not isinstance(spec, TrialSpec):
+            raise ValueError(
+                f"The search space returned {type(spec).__name__}, and must return a TrialSpec. See "
+                "search_spaces/demo.py for one that does."
+            )
+        return self.apply(spec)
+
+    def apply(self, spec: TrialSpec) -> TrialSpec:
+        """Put the fixed fields into a description; a field that its kind of loss or network lacks is left alone."""
+        if not self.fields:
+            return spec
+        plain = to_plain(spec)
+        for path, value in self.fields.items():
+            if _has_field(spec, path):
+                _put(plain, spec, path, value)
+        replaced: TrialSpec = from_plain(TrialSpec, plain)
+        return replaced
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**self.params, **self.fields}
+
+
+def parse_overrides(space: Space, texts: Mapping[str, str]) -> Overrides:
+    """Sort `key=value` texts into parameters and fields of the space's trials.
+
+    Raises:
+        ValueError: no draw of the space has that key, or no draw takes that value.
+    """
+    if not texts:
+        return Overrides()
+    params, specs = probe(space)
+    fields = {path for spec in specs for path in _paths(spec)}
+    chosen: dict[str, Any] = {}
+    fixed: dict[str, Any] = {}
+    for key, text in texts.items():
+        value = _value(text)
+        if key in params:
+            chosen[key] = _fitting(key, value, text, params[key])
+        elif key in fields:
+            fixed[key] = value
+        else:
+            raise ValueError(f"--set {key}: this space has no such key. {nearest(key, {*params, *fields})}")
+    overrides = Overrides(params=chosen, fields=fixed)
+    for spec in specs[:8]:
+        overrides.apply(spec)  # a value of the wrong type or range is refused now, not in the middle of the sweep
+    return overrides
+
+
+def probe(space: Space) -> tuple[dict[str, optuna.distributions.BaseDistribution], list[TrialSpec]]:
+    """Draw some trials at random to learn the space's parameters."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    params: dict[str, optuna.distributions.BaseDistribution] = {}
+    specs = []
+    for _ in range(PROBES):
+        trial = study.ask()
+        specs.append(Overrides().draw(space, trial))
+        params |= trial.distributions
+    return params, specs
+
+
+class _Fixed:
+    """A trial that gives fixed values for some names and asks the real one for the others."""
+
+    def __init__(self, trial: optuna.trial.BaseTrial, fixed: Mapping[str, Any]) -> None:
+        self._trial = trial
+        self._fixed = fixed
+
+    def suggest_float(self, name: str, *args: Any, **options: Any) -> float:
+        return float(self._fixed[name]) if name in self._fixed else self._trial.suggest_float(name, *args, **options)
+
+    def suggest_int(self, name: str, *args: Any, **options: Any) -> int:
+        return int(self._fixed[name]) if name in self._fixed else self._trial.suggest_int(name, *args, **options)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        return self._fixed[name] if name in self._fixed else self._trial.suggest_categorical(name, choices)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trial, name)
+
+
+def _fitting(key: str, value: Any, text: str, distribution: optuna.distributions.BaseDistribution) -> Any:
+    if isinstance(distribution, optuna.distributions.CategoricalDistribution):
+        options = {str(choice): choice for choice in distribution.choices}
+        if text not in options and str(value) not in options:
+            raise ValueError(f"--set {key}={text}: the space offers {', '.join(options)}. {nearest(text, options)}")
+        return options.get(text, options.get(str(value)))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"--set {key}={text}: wants a number.")
+    return value
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        return json.loads(text.lower() if text.lower() in ("true", "false") else text)
+    except ValueError:
+        return text
+
+
+def _paths(spec: Any, prefix: str = "") -> Iterator[str]:
+    for name in getattr(spec, "__dataclass_fields__", {}):
+        inner = getattr(spec, name)
+        if hasattr(inner, "__dataclass_fields__"):
+            yield from _paths(inner, f"{prefix}{name}/")
+        elif name != "kind":
+            yield f"{prefix}{name}"
+
+
+def _has_field(spec: TrialSpec, path: str) -> bool:
+    return path in set(_paths(spec))
+
+
+def _put(plain: dict[str, Any], spec: Any, path: str, value: Any) -> None:
+    *parents, leaf = path.split("/")
+    for parent in parents:
+        spec = getattr(spec, parent)
+        plain = plain.setdefault(parent, to_plain(spec))
+    plain[leaf] = copy.copy(value)

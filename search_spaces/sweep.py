@@ -1,0 +1,119 @@
+"""The description of a sweep: a page says what an experiment is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from search_spaces.objective import Objective, is_late, require_known
+from trainables.spec import (
+    Aopc,
+    Ensemble,
+    Evaluation,
+    Laplace,
+    PosthocSpec,
+    Temperature,
+    TrialSpec,
+)
+
+if TYPE_CHECKING:
+    import optuna
+
+Space: TypeAlias = "Callable[[optuna.trial.BaseTrial], TrialSpec]"
+
+NETWORK_TASKS: tuple[PosthocSpec, ...] = (
+    Evaluation(),
+    Temperature(),
+    Laplace(hessian_structure="diag"),
+    Laplace(hessian_structure="kron"),
+    Laplace(hessian_structure="full"),
+    Aopc(),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asha:
+    """Asynchronous successive halving (Li et al. 2020): at every rung the worse ones end.
+
+    Attributes:
+        grace_epochs: no trial ends before this epoch, which is the first rung.
+        reduction_factor: one in so many goes on, and the next rung is so many times further.
+    """
+
+    kind: Literal["asha"] = "asha"
+    grace_epochs: int = 1
+    reduction_factor: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a trial asks for. Never part of a key.
+
+    Attributes:
+        cpus: CPU cores, and threads, of a trial.
+        gpus: share of a GPU.
+    """
+
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """An experiment: which networks to train, how to choose among them, what to compute on them.
+
+    Attributes:
+        name: name of the space.
+        space: draws a `TrialSpec`; an ordinary `if` makes a parameter conditional.
+        objectives: what to search on; the first one names the best configuration. Several make a Pareto search.
+        trials: how many draws.
+        searcher: `tpe`, `random`, or `nsga2` for several objectives.
+        scheduler: what ends poor trials early, or None. With several objectives it follows the first one.
+        seed: seeds the draws; the training seed stands in each `TrialSpec`.
+        member_seeds: the best configuration is trained with so many further seeds.
+        posthoc: tasks for completed networks, and ensembles.
+        resources: what a trial asks for.
+        description: a sentence for `orchestrator list`.
+    """
+
+    name: str
+    space: Space
+    objectives: tuple[Objective, ...] = (Objective(metric="val/nll", mode="min"),)
+    trials: int = 20
+    searcher: Literal["tpe", "random", "nsga2"] = "tpe"
+    scheduler: Asha | None = None
+    seed: int = 0
+    member_seeds: int = 3
+    posthoc: tuple[PosthocSpec, ...] = field(
+        default=(*NETWORK_TASKS, Ensemble(members="seeds", size=4), Ensemble(members="top", size=5))
+    )
+    resources: Resources = field(default_factory=Resources)
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        require_objectives(self.objectives, self.scheduler, self.posthoc)
+        if self.trials < 1:
+            raise ValueError(f"trials is {self.trials}; a sweep draws at least 1.")
+
+
+def require_objectives(
+    objectives: tuple[Objective, ...], scheduler: Asha | None, posthoc: tuple[PosthocSpec, ...]
+) -> None:
+    """Refuse an objective that no trial reports.
+
+    Metrics of val and of temperature scaling on val are reported with every epoch. Those of other tasks are computed once
+    by the trial when it is complete, so that no scheduler can stop trials by them.
+
+    Raises:
+        ValueError: an unknown metric, one on test, or a late one together with a scheduler.
+    """
+    if not objectives:
+        raise ValueError("A sweep needs an objective, such as Objective(metric='val/nll', mode='min').")
+    for objective in objectives:
+        require_known(objective.metric, posthoc)
+        if scheduler is not None and is_late(objective.metric):
+            raise ValueError(
+                f"The objective {objective.metric!r} is known only when a trial is complete, so the scheduler cannot stop "
+                "trials by it. Take the scheduler out (--set scheduler=none), or search on a metric of val."
+            )
