@@ -1,0 +1,98 @@
+"""The layout of the Kaggle "COVID-19 Radiography Database".
+
+    <root>/COVID/images/COVID-1.png            <root>/COVID/masks/COVID-1.png     (lungs; later versions)
+    <root>/Viral Pneumonia/images/...          <root>/COVID.metadata.xlsx         (ignored, like README files)
+
+Four classes, or those of them that are there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trainables.data.listing import Listing, image_files
+from trainables.data.problems import DataProblem
+
+CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
+EXPECTED = "<class>/images/*.png, where the class folders are " + ", ".join(map(repr, CLASSES))
+
+
+def matches(root: Path) -> bool:
+    """Whether a folder has a class folder with an `images` folder in it."""
+    return any((root / name / "images").is_dir() for name in CLASSES)
+
+
+def list_files(root: Path) -> Listing:
+    """List the images of a folder in this layout.
+
+    Raises:
+        DataProblem: no class folder, a class folder of an unknown name or without images, a link that leaves the root.
+    """
+    _refuse_unknown_classes(root)
+    classes = tuple(name for name in CLASSES if (root / name).is_dir())
+    ids: list[str] = []
+    targets: list[int] = []
+    masks: list[str | None] = []
+    remarks: list[str] = []
+    for target, name in enumerate(classes):
+        images, others = _images_of(root, name)
+        of_class = _masks_of(root, name)
+        ids += [f"{name}/images/{image}" for image in images]
+        targets += [target] * len(images)
+        masks += [of_class.get(Path(image).stem) for image in images]
+        remarks += _about_others(name, others)
+    return Listing(
+        root=root,
+        image_ids=tuple(ids),
+        targets=np.array(targets, np.int64),
+        classes=classes,
+        lung_masks=tuple(masks),
+        patients=(None,) * len(ids),
+        remarks=(*remarks, *_about_masks(masks)),
+    )
+
+
+def _images_of(root: Path, name: str) -> tuple[list[str], list[str]]:
+    folder = root / name / "images"
+    images, others = image_files(root, f"{name}/images") if folder.is_dir() else ([], [])
+    if not images:
+        raise DataProblem(
+            f"{folder}: class {name!r} has no image there. The layout is {EXPECTED}. Put the images of the class there, or "
+            "remove its folder.",
+            "empty_class",
+            folder,
+        )
+    return images, others
+
+
+def _masks_of(root: Path, name: str) -> dict[str, str]:
+    """Path of the lung mask by the stem of its image."""
+    if not (root / name / "masks").is_dir():
+        return {}
+    return {Path(mask).stem: f"{name}/masks/{mask}" for mask in image_files(root, f"{name}/masks")[0]}
+
+
+def _refuse_unknown_classes(root: Path) -> None:
+    for folder in sorted(root.iterdir()):
+        if folder.name not in CLASSES and (folder / "images").is_dir():
+            raise DataProblem(
+                f"{folder}: {folder.name!r} is no class of this layout, which is {EXPECTED}. Rename the folder to one of "
+                "these classes, or move it away.",
+                "unknown_class",
+                folder,
+            )
+
+
+def _about_others(name: str, others: list[str]) -> list[str]:
+    if not others:
+        return []
+    return [f"{len(others)} files in {name}/images are no images by their name and were left out: {others[0]}, ..."]
+
+
+def _about_masks(masks: list[str | None]) -> list[str]:
+    without = masks.count(None)
+    if without in (0, len(masks)):
+        return []
+    return [f"{without} of {len(masks)} images have no lung mask; no lung mask is used."]

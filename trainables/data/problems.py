@@ -1,0 +1,48 @@
+"""What is wrong with a data set: the errors that its user can mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+LISTED = 5
+"""How many bad files a message names."""
+
+
+class DataProblem(ValueError):  # noqa: N818 - it is said of the data, not of the program
+    """A data set that cannot be used as it lies on disk; the message says why and what to do.
+
+    Attributes:
+        kind: one word for programs, such as `truncated`.
+        path: the file or folder that is meant, where there is one.
+        row: line of the file, counted from 1 with the header, where there is one.
+    """
+
+    def __init__(self, message: str, kind: str = "data", path: Path | None = None, row: int | None = None) -> None:
+        super().__init__(message, kind, path, row)  # all of them, so that the error survives pickling
+        self.message = message
+        self.kind = kind
+        self.path = path
+        self.row = row
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class BadImage(DataProblem):
+    """An image file that cannot become grey values."""
+
+
+def bad_image(path: Path, kind: str, rule: str, way_out: str) -> BadImage:
+    """Return the error that names the file, the rule it breaks and the way out."""
+    return BadImage(f"{path}: {rule} {way_out}", kind, path)
+
+
+def all_bad(problems: Sequence[BadImage]) -> BadImage:
+    """Return one error for all bad images: the first one's message, and the names of the next ones."""
+    first, others = problems[0], problems[1:]
+    if not others:
+        return first
+    named = ", ".join(str(each.path) for each in others[: LISTED - 1])
+    beyond = f" and {len(others) - LISTED + 1} not named here" if len(others) >= LISTED else ""
+    return BadImage(f"{first} And {len(others)} more: {named}{beyond}.", first.kind, first.path)
