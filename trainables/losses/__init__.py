@@ -1,1 +1,19 @@
-"""Losses."""
+"""Losses over logits, and over the maps of the pass that made them."""
+
+from trainables.losses.build import LossOnLogits, build_loss
+from trainables.losses.class_distinct import class_distinct, class_similarity
+from trainables.losses.cross_entropy import cross_entropy, inverse_frequency_weights, weighted_cross_entropy
+from trainables.losses.focal import focal
+from trainables.losses.interface import Loss
+
+__all__ = [
+    "Loss",
+    "LossOnLogits",
+    "build_loss",
+    "class_distinct",
+    "class_similarity",
+    "cross_entropy",
+    "focal",
+    "inverse_frequency_weights",
+    "weighted_cross_entropy",
+]

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from tests.trainables.explain.networks import small_classifier, some_images
+from trainables.losses import build_loss, cross_entropy, focal
+from trainables.spec import ClassDistinct, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+
+COUNTS = torch.tensor([4, 4, 4, 0])
+SPECS: list[LossSpec] = [
+    CrossEntropy(),
+    CrossEntropy(label_smoothing=0.1),
+    WeightedCrossEntropy(),
+    Focal(gamma=0.5),
+    Focal(),
+    ClassDistinct(lambda_cd=1.4),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_every_loss_returns_a_finite_scalar_and_the_logits_from_one_pass_of_the_backbone(spec: LossSpec) -> None:
+    classifier, images = small_classifier(), some_images(4)
+    passes = []
+    handle = classifier.backbone.register_forward_hook(lambda *_: passes.append(1))
+    loss, logits = build_loss(spec, class_counts=COUNTS)(classifier, images, torch.tensor([0, 1, 2, 0]))
+    handle.remove()
+    assert len(passes) == 1
+    assert loss.ndim == 0
+    assert torch.isfinite(loss)
+    assert torch.allclose(logits, classifier(images))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_every_loss_overfits_sixteen_images(spec: LossSpec) -> None:
+    torch.manual_seed(0)
+    classifier, images = small_classifier(seed=1).train(), some_images(16)
+    targets = torch.arange(16) % 3
+    for n in range(16):  # a bright bar whose place tells the class
+        images[n, 0, :, 10 * targets[n] : 10 * targets[n] + 6] = 1.0
+    loss = build_loss(spec, class_counts=COUNTS)
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=0.02)
+    for _ in range(150):
+        optimizer.zero_grad()
+        value, logits = loss(classifier, images, targets)
+        value.backward()
+        nn.utils.clip_grad_norm_(classifier.parameters(), 5.0)
+        optimizer.step()
+    assert (logits.argmax(1) == targets).float().mean() == 1
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_under_bfloat16_autocast_loss_and_logits_are_float32(spec: LossSpec) -> None:
+    classifier, images = small_classifier(), some_images(4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss, logits = build_loss(spec, class_counts=COUNTS)(classifier, images, torch.tensor([0, 1, 2, 0]))
+    loss.backward()
+    assert loss.dtype == logits.dtype == torch.float32
+    exact, _ = build_loss(spec, class_counts=COUNTS)(classifier, images, torch.tensor([0, 1, 2, 0]))
+    assert loss.item() == pytest.approx(exact.item(), rel=0.1)
+
+
+def test_the_built_loss_is_the_function_with_the_settings_of_the_spec() -> None:
+    classifier, images, targets = small_classifier(), some_images(4), torch.tensor([0, 1, 2, 0])
+    logits = classifier(images)
+    smoothed, _ = build_loss(CrossEntropy(label_smoothing=0.3), class_counts=COUNTS)(classifier, images, targets)
+    assert torch.allclose(smoothed, cross_entropy(logits, targets, label_smoothing=0.3))
+    focused, _ = build_loss(Focal(gamma=3.0), class_counts=COUNTS)(classifier, images, targets)
+    assert torch.allclose(focused, focal(logits, targets, gamma=3.0))
+
+
+def test_a_single_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least two classes"):
+        build_loss(CrossEntropy(), class_counts=torch.tensor([3]))
