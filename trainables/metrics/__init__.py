@@ -1,1 +1,111 @@
-"""Metrics of predictions."""
+"""Metrics of classifiers, all from `Predictions`: members pooled in log space, double precision, nothing but torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from torch import Tensor
+
+from trainables.metrics.calibration import (
+    BINS,
+    ReliabilityCurve,
+    brier,
+    negative_log_likelihood,
+    reliability,
+    reliability_of,
+)
+from trainables.metrics.classification import (
+    Outcomes,
+    accuracy,
+    auroc,
+    macro_f1,
+    mean_defined,
+    outcomes,
+    precision,
+    predicted_classes,
+    recall,
+)
+from trainables.metrics.uncertainty import disagreement, mutual_information, predictive_entropy
+from trainables.predictions import Predictions
+
+__all__ = [
+    "BINS",
+    "HEADLINE",
+    "ReliabilityCurve",
+    "class_names",
+    "disagreement",
+    "evaluate",
+    "evaluate_splits",
+    "headline",
+    "mutual_information",
+    "negative_log_likelihood",
+    "predicted_classes",
+    "predictive_entropy",
+    "prefixed",
+    "reliability",
+]
+
+HEADLINE = ("accuracy", "macro_f1", "nll", "brier", "ece")
+
+
+def headline(predictions: Predictions, *, bins: int = BINS) -> dict[str, float]:
+    """The metrics named in `HEADLINE`: cheap enough for every epoch."""
+    return _headline(predictions, predictions.pooled_log_probs(), outcomes(predictions), bins)
+
+
+def evaluate(predictions: Predictions, classes: Sequence[str], *, bins: int = BINS) -> dict[str, float | None]:
+    """The headline, `auroc` (mean over the classes where it is defined) and recall, precision and AUROC by class.
+
+    Args:
+        predictions: of one network or an ensemble.
+        classes: names in the order of the logits; they stand in the metrics' names (`recall/<class>`).
+        bins: equal-width bins of the calibration error.
+
+    Raises:
+        ValueError: another number of names than of classes.
+    """
+    names = class_names(classes)
+    if len(names) != predictions.classes:
+        raise ValueError(
+            f"evaluate() got {len(names)} class names for predictions of {predictions.classes} classes. Pass one a class."
+        )
+    log_probs, counts = predictions.pooled_log_probs(), outcomes(predictions)
+    areas = auroc(log_probs, predictions.targets)
+    result: dict[str, float | None] = {**_headline(predictions, log_probs, counts, bins), "auroc": mean_defined(areas)}
+    for metric, values in (("recall", recall(counts)), ("precision", precision(counts)), ("auroc", areas)):
+        result |= {f"{metric}/{name}": value for name, value in zip(names, values, strict=True)}
+    return result
+
+
+def evaluate_splits(predictions: Iterable[Predictions], classes: Sequence[str]) -> dict[str, float | None]:
+    """`evaluate` of several splits, named `split/metric`."""
+    result: dict[str, float | None] = {}
+    for each in predictions:
+        result |= prefixed(each.split, evaluate(each, classes))
+    return result
+
+
+def prefixed(prefix: str, metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+    """The same metrics as `prefix/name`."""
+    return {f"{prefix}/{name}": value for name, value in metrics.items()}
+
+
+def class_names(classes: Sequence[str]) -> list[str]:
+    """Class names as they may stand in a metric's name: MLflow takes alphanumerics and `_ - . space : /`.
+
+    Anything else becomes `_`; names that fall together by that get their number, so that no metric is lost.
+    """
+    clean = [re.sub(r"[^0-9A-Za-z_\-. :/]", "_", name) or "_" for name in classes]
+    return [f"{name}_{n}" if clean.count(name) > 1 else name for n, name in enumerate(clean)]
+
+
+def _headline(predictions: Predictions, log_probs: Tensor, counts: Outcomes, bins: int) -> dict[str, float]:
+    targets = predictions.targets
+    return {
+        "accuracy": accuracy(counts),
+        "macro_f1": macro_f1(counts),
+        "nll": negative_log_likelihood(log_probs, targets),
+        "brier": brier(log_probs, targets),
+        "ece": reliability_of(log_probs, targets, bins).calibration_error(),
+    }

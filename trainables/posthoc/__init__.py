@@ -1,1 +1,54 @@
-"""Tasks that follow training."""
+"""What is computed after training, from stored logits and features: one file a method, one `run` for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trainables.posthoc.interface import PosthocResult, TrainedNetwork
+from trainables.spec import Aopc, Ensemble, Evaluation, Laplace, PosthocSpec, Temperature
+
+__all__ = ["PosthocResult", "TrainedNetwork", "run"]
+
+
+def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
+    """Run a post-hoc task on its members; each method is imported when it is used.
+
+    Metrics are named `split/metric`, without the task's own prefix (`task.name`).
+
+    Args:
+        task: what to compute.
+        members: the networks of an ensemble, or one network for every other task.
+
+    Raises:
+        ValueError: another number of members than the task takes.
+    """
+    match task:
+        case Evaluation():
+            from trainables.posthoc import evaluation
+
+            return evaluation.run(task, _only(task, members))
+        case Temperature():
+            from trainables.posthoc import temperature
+
+            return temperature.run(task, _only(task, members))
+        case Laplace():
+            from trainables.posthoc import laplace
+
+            return laplace.run(task, _only(task, members))
+        case Aopc():
+            from trainables.posthoc import aopc
+
+            return aopc.run(task, _only(task, members))
+        case Ensemble():
+            from trainables.posthoc import ensemble
+
+            return ensemble.run(task, members)
+
+
+def _only(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> TrainedNetwork:
+    if len(members) != 1:
+        raise ValueError(
+            f"The task {task.kind!r} takes one network and was given {len(members)}. Run it once a network, or pool them "
+            "with an Ensemble."
+        )
+    return members[0]

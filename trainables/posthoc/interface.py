@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainables.data.images import ImageSet
 from trainables.models.classifier import Classifier
 from trainables.predictions import Predictions
-from trainables.spec import SplitName, TrialSpec
+from trainables.spec import Split, SplitName, TrialSpec
 
 
 class TrainedNetwork(Protocol):
@@ -70,3 +70,16 @@ class PosthocResult:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def evaluated_splits(split: Split) -> tuple[SplitName, ...]:
+    """The splits that a network is judged on: val, calib where there is one, test."""
+    return ("val", "calib", "test") if split.calib > 0 else ("val", "test")
+
+
+def calibration_split(split: Split) -> tuple[SplitName, tuple[str, ...]]:
+    """The split that post-hoc parameters are fitted on, and the remark that the report then carries."""
+    if split.calib > 0:
+        return "calib", ()
+    remark = "There is no calib split, so calibration was fitted on val, which also chose the epoch and the trial."
+    return "val", (remark,)

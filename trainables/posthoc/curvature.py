@@ -1,0 +1,175 @@
+"""Gauss-Newton matrices of a last layer in their eigenbasis, by structure.
+
+The last layer has the parameters theta = (weight[classes, features] row by row, bias[classes]), P in all. Each class
+below holds H = Q diag(values) Q^T in the way its structure allows, so that for any prior precision d the posterior
+covariance Q diag(1 / (values + d)) Q^T costs no further decomposition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+Structure = Literal["diag", "kron", "full"]
+
+
+class Curvature(Protocol):
+    """Gauss-Newton matrix of the summed NLL at the trained weights."""
+
+    @property
+    def structure(self) -> Structure:
+        """Its name."""
+        ...
+
+    def eigenvalues(self) -> Tensor:
+        """All P eigenvalues, none negative."""
+        ...
+
+    def variance(self, features: Tensor, prior_precisions: Tensor) -> Tensor:
+        """Variance of each logit under the posterior.
+
+        Args:
+            features: [images, features].
+            prior_precisions: [grid], one posterior each.
+
+        Returns:
+            diag(J (H + d I)^-1 J^T), [images, classes, grid].
+        """
+        ...
+
+    def sample(self, noise: Tensor, prior_precision: float) -> Tensor:
+        """Turn standard normal noise [samples, P] into draws from N(0, (H + d I)^-1), [samples, P]."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DiagCurvature:
+    """The diagonal of H: weight_values [classes, features], bias_values [classes]."""
+
+    weight_values: Tensor
+    bias_values: Tensor
+    structure: Literal["diag"] = "diag"
+
+    def eigenvalues(self) -> Tensor:
+        """See `Curvature`."""
+        return torch.cat([self.weight_values.flatten(), self.bias_values])
+
+    def variance(self, features: Tensor, prior_precisions: Tensor) -> Tensor:
+        """See `Curvature`."""
+        weights = 1 / (self.weight_values[:, :, None] + prior_precisions)
+        biases = 1 / (self.bias_values[:, None] + prior_precisions)
+        return torch.einsum("nd,kdg->nkg", features.square(), weights) + biases
+
+    def sample(self, noise: Tensor, prior_precision: float) -> Tensor:
+        """See `Curvature`."""
+        return noise / (self.eigenvalues() + prior_precision).sqrt()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KronCurvature:
+    """A Kronecker product for the weight, B (x) A, and a block of its own for the bias (Martens and Grosse 2015).
+
+    Attributes:
+        class_vectors, class_values: eigenvectors [classes, classes] and values of B, the sum of diag(p) - p p^T.
+        feature_vectors, feature_values: the same of A, the mean of phi phi^T, [features, features].
+        bias_vectors, bias_values: the same of the bias block.
+    """
+
+    class_vectors: Tensor
+    class_values: Tensor
+    feature_vectors: Tensor
+    feature_values: Tensor
+    bias_vectors: Tensor
+    bias_values: Tensor
+    structure: Literal["kron"] = "kron"
+
+    def eigenvalues(self) -> Tensor:
+        """See `Curvature`."""
+        return torch.cat([self._products().flatten(), self.bias_values])
+
+    def variance(self, features: Tensor, prior_precisions: Tensor) -> Tensor:
+        """See `Curvature`."""
+        rotated = (features @ self.feature_vectors).square()
+        weights = 1 / (self._products()[:, :, None] + prior_precisions)
+        by_class = torch.einsum("nj,ijg->nig", rotated, weights)
+        biases = self.bias_vectors.square() @ (1 / (self.bias_values[:, None] + prior_precisions))
+        return torch.einsum("ki,nig->nkg", self.class_vectors.square(), by_class) + biases
+
+    def sample(self, noise: Tensor, prior_precision: float) -> Tensor:
+        """See `Curvature`."""
+        products = self._products()
+        cut = products.numel()
+        weights = noise[:, :cut].reshape(-1, *products.shape) / (products + prior_precision).sqrt()
+        biases = noise[:, cut:] / (self.bias_values + prior_precision).sqrt()
+        rotated = self.class_vectors @ weights @ self.feature_vectors.T
+        return torch.cat([rotated.flatten(1), biases @ self.bias_vectors.T], dim=1)
+
+    def _products(self) -> Tensor:
+        return torch.outer(self.class_values, self.feature_values)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FullCurvature:
+    """All of H: vectors [P, P] in columns, values [P]."""
+
+    vectors: Tensor
+    values: Tensor
+    structure: Literal["full"] = "full"
+
+    def eigenvalues(self) -> Tensor:
+        """See `Curvature`."""
+        return self.values
+
+    def variance(self, features: Tensor, prior_precisions: Tensor) -> Tensor:
+        """See `Curvature`."""
+        size = features.shape[1]
+        classes = len(self.values) // (size + 1)
+        inverse = 1 / (self.values[:, None] + prior_precisions)
+        rotated = (
+            features @ self.vectors[k * size : (k + 1) * size] + self.vectors[classes * size + k]
+            for k in range(classes)
+        )
+        return torch.stack([each.square() @ inverse for each in rotated], dim=1)
+
+    def sample(self, noise: Tensor, prior_precision: float) -> Tensor:
+        """See `Curvature`."""
+        return (noise / (self.values + prior_precision).sqrt()) @ self.vectors.T
+
+
+STRUCTURES: dict[str, Callable[..., Curvature]] = {
+    "diag": DiagCurvature,
+    "kron": KronCurvature,
+    "full": FullCurvature,
+}
+
+
+def curvature_tensors(curvature: Curvature) -> dict[str, Tensor]:
+    """The parts of a curvature as `<structure>/<part>`, to be stored."""
+    names = [field.name for field in fields(curvature) if field.name != "structure"]  # type: ignore[arg-type]
+    return {f"{curvature.structure}/{name}": getattr(curvature, name) for name in names}
+
+
+def curvature_from_tensors(tensors: Mapping[str, Tensor]) -> Curvature:
+    """Read what `curvature_tensors` wrote; other names are passed over.
+
+    Raises:
+        ValueError: no structure among the names.
+    """
+    for structure, build in STRUCTURES.items():
+        parts = {name.split("/")[1]: part for name, part in tensors.items() if name.startswith(f"{structure}/")}
+        if parts:
+            return build(**parts)
+    raise ValueError(f"No Laplace posterior among the tensors {', '.join(sorted(tensors)) or '(none)'}.")
+
+
+def eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvectors and eigenvalues of a symmetric positive semi-definite matrix, in double precision.
+
+    Rounding leaves tiny negative eigenvalues, which are set to 0.
+    """
+    values, vectors = torch.linalg.eigh(matrix.double())
+    return vectors, values.clamp_min(0.0)

@@ -1,0 +1,142 @@
+"""Temperature scaling: one number that makes a classifier's confidence match its accuracy (Guo et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from trainables.metrics import evaluate_splits, headline, negative_log_likelihood, prefixed
+from trainables.posthoc.interface import PosthocResult, TrainedNetwork, calibration_split, evaluated_splits
+from trainables.posthoc.stopwatch import Stopwatch
+from trainables.predictions import Predictions
+from trainables.spec import Temperature
+
+SMALLEST, LARGEST = 0.05, 20.0
+TEMPERATURE = "calib/temperature"
+
+
+def fit_temperature(predictions: Predictions) -> float:
+    """The T in [0.05, 20] that minimises the NLL of softmax(z / T).
+
+    With b = 1 / T the NLL is convex, its slope is mean(E_p[z] - z_target) with p = softmax(b z) and its curvature
+    mean(Var_p[z]); a Newton iteration kept inside a shrinking bracket finds the zero of the slope. Several members are
+    pooled first: z is then the logarithm of their mean probability.
+
+    Args:
+        predictions: on 'calib', or on 'val' where the data set is too small for a calib split.
+
+    Returns:
+        T, exactly 1.0 where no other value has a lower NLL.
+
+    Raises:
+        ValueError: predictions on another split.
+    """
+    _require_calibration_split(predictions)
+    logits, targets = scores(predictions), predictions.targets
+    inverse = _minimise(logits - logits.gather(1, targets[:, None]))
+    return 1.0 / inverse if _nll(logits * inverse, targets) < _nll(logits, targets) else 1.0
+
+
+def apply_temperature(predictions: Predictions, temperature: float) -> Predictions:
+    """The same images under softmax(z / T), as one member; several members are pooled first.
+
+    Raises:
+        ValueError: a temperature that is not above 0.
+    """
+    if not temperature > 0:
+        raise ValueError(
+            f"apply_temperature() was given {temperature}; a temperature is above 0. Use fit_temperature()."
+        )
+    return predictions.with_logits(scores(predictions)[None] / temperature)
+
+
+def temperature_metrics(
+    val: Predictions, calib: Predictions, classes: Sequence[str] | None = None
+) -> dict[str, float | None]:
+    """The headline on val after a temperature fitted on calib, for the report of an epoch.
+
+    Returns:
+        `temperature/val/nll` and the rest of the headline, and `temperature/calib/temperature`. With class names the
+        metrics by class too.
+    """
+    temperature = fit_temperature(calib)
+    calibrated = apply_temperature(val, temperature)
+    metrics = prefixed(val.split, headline(calibrated)) if classes is None else evaluate_splits([calibrated], classes)
+    return prefixed("temperature", {**metrics, TEMPERATURE: temperature})
+
+
+def run(task: Temperature, network: TrainedNetwork) -> PosthocResult:
+    """Fit on calib; metrics and calibrated predictions of val, calib and test; T itself as `calib/temperature`."""
+    watch = Stopwatch()
+    split, remarks = calibration_split(network.spec.split)
+    with watch.stage("fit"):
+        temperature = fit_temperature(network.predictions(split))
+    with watch.stage("evaluate"):
+        splits = evaluated_splits(network.spec.split)
+        calibrated: dict[str, Predictions] = {
+            name: apply_temperature(network.predictions(name), temperature) for name in splits
+        }
+        metrics = {**evaluate_splits(calibrated.values(), network.classes), TEMPERATURE: temperature}
+    return PosthocResult(
+        metrics=metrics,
+        predictions=calibrated,
+        tensors={"temperature": torch.tensor(temperature, dtype=torch.float64)},
+        remarks=remarks + range_remarks(temperature),
+        seconds=watch.seconds,
+    )
+
+
+def scores(predictions: Predictions) -> Tensor:
+    """What is divided by the temperature: the only member's logits, or the pooled log probabilities."""
+    return predictions.logits[0].double() if predictions.members == 1 else predictions.pooled().logits[0]
+
+
+def range_remarks(temperature: float) -> tuple[str, ...]:
+    """A sentence for the report where the temperature stands at the end of its range."""
+    if SMALLEST * 1.001 < temperature < LARGEST * 0.999:
+        return ()
+    return (f"The temperature {temperature:g} stands at the end of its range: the calibration split says too little.",)
+
+
+def _require_calibration_split(predictions: Predictions) -> None:
+    if predictions.split in ("calib", "val"):
+        return
+    why = {
+        "test": "so the calibration error it reports there would be optimistic",
+        "train": "where a network is surer than it is on new images",
+    }.get(predictions.split, "which calibration must not see")
+    raise ValueError(
+        f"fit_temperature() was given the {predictions.split} split, {why}. Pass predictions on 'calib' "
+        "(see split/calib in the trial's specification)."
+    )
+
+
+def _minimise(margins: Tensor) -> float:
+    """The inverse temperature at which the NLL of margins z - z_target, [images, classes], is smallest."""
+    low, high, inverse = 1 / LARGEST, 1 / SMALLEST, 1.0
+    if _slope(margins, low)[0] >= 0:
+        return low
+    if _slope(margins, high)[0] <= 0:
+        return high
+    for _ in range(100):
+        slope, curvature = _slope(margins, inverse)
+        low, high = (inverse, high) if slope < 0 else (low, inverse)
+        newton = inverse - slope / curvature if curvature > 0 else low
+        step = newton if low < newton < high else (low * high) ** 0.5
+        if abs(step - inverse) <= 1e-12 * inverse:
+            break
+        inverse = step
+    return inverse
+
+
+def _slope(margins: Tensor, inverse: float) -> tuple[float, float]:
+    probabilities = torch.softmax(margins * inverse, dim=1)
+    mean = (probabilities * margins).sum(dim=1)
+    variance = (probabilities * (margins - mean[:, None]).square()).sum(dim=1)
+    return float(mean.mean()), float(variance.mean())
+
+
+def _nll(logits: Tensor, targets: Tensor) -> float:
+    return negative_log_likelihood(torch.log_softmax(logits, dim=1), targets)
