@@ -48,15 +48,15 @@ def draw_visit(rng: np.random.Generator, anatomy: Anatomy) -> Visit:
         zoom=anatomy.build * (1.0 + 0.08 * float(spread[3])),
         breath=breath,
         lesion_centre=_lesion_centre(rng, anatomy, breath),
-        lesion_radius=0.10 + 0.08 * float(draw[0]),
+        lesion_radius=0.11 + 0.08 * float(draw[0]),
         lesion_stretch=0.75 + 0.55 * float(draw[1]),
         lesion_turn=6.28 * float(draw[2]),
-        lesion_density=0.24 + 0.20 * float(draw[3]),
+        lesion_density=0.34 + 0.20 * float(draw[3]),
         fluid_side=1 if draw[4] < 0.5 else -1,
         fluid_height=0.04 + 0.26 * float(draw[5]),
         fluid_slope=0.5 + 0.9 * float(draw[6]),
         fluid_density=0.65 + 0.35 * float(draw[7]),
-        enlargement=1.18 + 0.22 * float(draw[8]),
+        enlargement=1.15 + 0.20 * float(draw[8]),
     )
 
 
