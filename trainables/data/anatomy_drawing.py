@@ -52,14 +52,14 @@ class Anatomy:
 
 
 TRAITS: dict[str, tuple[float, float]] = {
-    "build": (0.92, 1.12),
+    "build": (0.88, 1.14),
     "lung_centre": (0.38, 0.42),
     "lung_half_width": (0.33, 0.40),
     "lung_top": (-0.82, -0.70),
     "dome": (0.30, 0.54),
     "dome_curvature": (0.9, 1.5),
     "dome_tilt": (0.02, 0.09),
-    "heart_ratio": (0.35, 0.42),
+    "heart_ratio": (0.34, 0.40),
     "heart_tilt": (0.35, 0.75),
     "heart_height": (0.15, 0.21),
     "mediastinum": (0.10, 0.15),
@@ -80,9 +80,9 @@ TRAITS: dict[str, tuple[float, float]] = {
     "vessels": (0.06, 0.13),
     "vessel_phase": (0.0, 6.28),
     "exposure": (-0.14, 0.14),
-    "contrast": (0.80, 1.20),
+    "contrast": (0.70, 1.30),
     "gamma": (0.80, 1.25),
-    "grain": (0.010, 0.028),
+    "grain": (0.008, 0.020),
 }
 
 

@@ -43,7 +43,7 @@ def draw_visit(rng: np.random.Generator, anatomy: Anatomy) -> Visit:
     draw = rng.uniform(0.0, 1.0, 9)
     breath = 0.05 * float(spread[4])
     return Visit(
-        shift=(0.13 * float(spread[0]), 0.13 * float(spread[1])),
+        shift=(0.17 * float(spread[0]), 0.16 * float(spread[1])),
         rotation=0.11 * float(spread[2]),
         zoom=anatomy.build * (1.0 + 0.08 * float(spread[3])),
         breath=breath,
@@ -53,10 +53,10 @@ def draw_visit(rng: np.random.Generator, anatomy: Anatomy) -> Visit:
         lesion_turn=6.28 * float(draw[2]),
         lesion_density=0.34 + 0.20 * float(draw[3]),
         fluid_side=1 if draw[4] < 0.5 else -1,
-        fluid_height=0.04 + 0.26 * float(draw[5]),
-        fluid_slope=0.5 + 0.9 * float(draw[6]),
+        fluid_height=0.07 + 0.25 * float(draw[5]),
+        fluid_slope=0.3 + 0.7 * float(draw[6]),
         fluid_density=0.65 + 0.35 * float(draw[7]),
-        enlargement=1.15 + 0.20 * float(draw[8]),
+        enlargement=1.18 + 0.20 * float(draw[8]),
     )
 
 
