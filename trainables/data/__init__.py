@@ -1,1 +1,1 @@
-"""Data sets: loading, splitting, decoding."""
+"""Data sets: loading, splitting, decoding, and synthetic radiographs."""
