@@ -79,7 +79,7 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -
     started = time.perf_counter()
     result = run(task, [StoredNetwork(store, member) for member in members])
     for split, predictions in result.predictions.items():
-        predictions.save(attempt.folder / f"predictions-{split}.safetensors")
+        predictions.save(attempt.folder / predictions_file(split))
     if result.tensors:
         tensors = {name: tensor.contiguous() for name, tensor in result.tensors.items()}
         save_file(tensors, attempt.folder / "tensors.safetensors")
@@ -93,6 +93,11 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -
             **provenance(),
         }
     )
+
+
+def predictions_file(split: str) -> str:
+    """Name of the file with the predictions of a split, or of a task's own on a split (`temperature/val`)."""
+    return f"predictions-{split.replace('/', '.')}.safetensors"
 
 
 def _finite(value: float | None) -> float | None:

@@ -92,8 +92,8 @@ class Training:
         self.epoch += 1
         val, _ = one_pass(self.classifier, self.val, split="val")
         calib, _ = one_pass(self.classifier, self.calib, split="calib")
-        metrics = {**train_metrics, **{f"val/{name}": value for name, value in headline(val).items()}}
-        metrics |= temperature_metrics(val, calib)
+        metrics = train_metrics | {f"val/{name}": value for name, value in headline(val).items()}
+        metrics |= {name: value for name, value in temperature_metrics(val, calib).items() if value is not None}
         self._judge(metrics)
         seconds = {"train": trained - started, "evaluate": time.perf_counter() - trained}
         return EpochReport(
@@ -214,7 +214,7 @@ def build_optimizer(spec: Optimizer, classifier: nn.Module) -> torch.optim.Optim
 
 def _batches(images: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Rows of each batch; a last batch of one image is left out, because batch norm needs two."""
-    for rows in torch.randperm(images, generator=generator).split(batch_size):
+    for rows in torch.split(torch.randperm(images, generator=generator), batch_size):
         if len(rows) > 1:
             yield rows
 

@@ -93,6 +93,25 @@ class SweepDriver:
         self._reconciler.drain(self._on_change, self.interrupted)
         return not self.interrupted()
 
+    def run_posthoc(self) -> bool:
+        """Compute what is missing of the trials that are complete; start no trial."""
+        over = not self.next_is_open()
+        self._reconciler.submit_missing(list(self.rows.values()), search_over=over)
+        self._reconciler.drain(self._on_change, self.interrupted)
+        return not self.interrupted()
+
+    def needs_executor(self, posthoc_only: bool) -> bool:
+        """Whether there is anything to compute; if not, no cluster is started for it."""
+        open_trials = self.next_is_open()
+        if open_trials and not posthoc_only:
+            return True
+        return self._reconciler.anything_missing(list(self.rows.values()), search_over=not open_trials)
+
+    def left(self) -> int:
+        """Trials and members that are still to run, as far as they are known."""
+        running = sum(row.state == "running" for row in self.rows.values())
+        return running + max(0, self.sweep.trials - self._drawn())
+
     def next_is_open(self) -> bool:
         """Whether any trial or member is still to run."""
         return bool(self._waiting) or self._drawn() < self.sweep.trials or bool(self._missing_members())

@@ -59,13 +59,14 @@ class Reconciler:
             rows: the ledger's rows.
             search_over: whether no trial and no member will come or change any more; ensembles wait for that.
         """
-        jobs = network_jobs(rows, self._tasks, stopped_too=self._stopped_too)
-        if search_over:
-            jobs += self._ensemble_jobs(rows)
-        missing = [job for job in jobs if self._is_missing(job)]
+        missing = self._missing(rows, search_over)
         for batch in _batches(missing, str(self._store.root), self._threads):
             self.pending |= {job.key for job in batch.jobs}
             self._executor.submit(batch)
+
+    def anything_missing(self, rows: Sequence[Row], *, search_over: bool) -> bool:
+        """Whether `submit_missing` would start anything."""
+        return bool(self._missing(rows, search_over))
 
     def collect(self, timeout_seconds: float = 0.0) -> list[PosthocOutcome]:
         """Record the tasks that have ended since."""
@@ -85,6 +86,12 @@ class Reconciler:
         while self.pending and not interrupted():
             self.collect(timeout_seconds=0.2)
             on_tick()
+
+    def _missing(self, rows: Sequence[Row], search_over: bool) -> list[PosthocJob]:
+        jobs = network_jobs(rows, self._tasks, stopped_too=self._stopped_too)
+        if search_over:
+            jobs += self._ensemble_jobs(rows)
+        return [job for job in jobs if self._is_missing(job)]
 
     def _is_missing(self, job: PosthocJob) -> bool:
         if job.key in self.done or job.key in self.pending or job.key in self.failed:

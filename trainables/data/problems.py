@@ -9,7 +9,7 @@ LISTED = 5
 """How many bad files a message names."""
 
 
-class DataProblem(ValueError):  # noqa: N818 - it is said of the data, not of the program
+class DataProblem(ValueError):
     """A data set that cannot be used as it lies on disk; the message says why and what to do.
 
     Attributes:

@@ -15,7 +15,7 @@ from orchestrator.storage.ledger import Report
 FAR_AWAY = 10_000
 
 
-class SourceSearcher(Searcher):
+class SourceSearcher(Searcher):  # type: ignore[misc]
     """Gives Tune the trials of a source. The live objects are used: Tune pickles searchers, and gets nothing of ours."""
 
     def __init__(self, source: TrialSource, *, concurrent: int, metric: str) -> None:
@@ -58,7 +58,7 @@ class SourceSearcher(Searcher):
         return {}
 
 
-class ReplayedAsha(AsyncHyperBandScheduler):
+class ReplayedAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
     """Tune's ASHA, told of the reports of earlier starts, and silent about trials that no scheduler may stop."""
 
     def __init__(self, scheduling: Scheduling) -> None:

@@ -10,7 +10,7 @@ from ray import tune
 from orchestrator.trial import TrialJob, TrialRun
 
 
-class StoredTrial(tune.Trainable):
+class StoredTrial(tune.Trainable):  # type: ignore[misc]
     """Runs epochs of the trial in its config; keeps nothing of its own, so that one worker serves many trials.
 
     Tune also sets up workers for trials that have ended elsewhere: nothing is loaded before the first step.

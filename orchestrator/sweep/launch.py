@@ -1,0 +1,184 @@
+"""Start a sweep, or go on with it: every start does the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.executors.protocol import Executor
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.store import Store
+from orchestrator.sweep.definition import define, settle
+from orchestrator.sweep.driver import SweepDriver
+from orchestrator.sweep.interrupts import Interrupts
+from orchestrator.sweep.preparation import Preparation
+from orchestrator.sweep.reconcile import Reconciler
+from search_spaces.overrides import Overrides, probe
+from search_spaces.sweep import Sweep
+from trainables.data.prepare import DataSource
+from trainables.spec import TrialSpec
+
+
+class Observer(Protocol):
+    """Somebody who watches a sweep: a progress display, the tracking mirror."""
+
+    def changed(self, driver: SweepDriver, reconciler: Reconciler) -> None:
+        """A row or a task has changed."""
+        ...
+
+    def decoding(self, done: int, total: int) -> None:
+        """Images are being decoded."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Everything a start needs.
+
+    Attributes:
+        sweep: the experiment, with the user's options in it.
+        overrides: values fixed by the user.
+        name: name of the sweep in the storage.
+        storage: the storage folder.
+        source: where the data files lie.
+        concurrent: trials at once, or None for as many as fit.
+        stopped_too: also run post-hoc tasks on trials that the scheduler stopped.
+    """
+
+    sweep: Sweep
+    overrides: Overrides
+    name: str
+    storage: Path
+    source: DataSource = field(default_factory=DataSource)
+    concurrent: int | None = None
+    stopped_too: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a start ended.
+
+    Attributes:
+        finished: False if it was interrupted; the same start then goes on.
+        failed_trials: names of the trials that failed.
+        failed_tasks: keys of post-hoc tasks that failed, with the error.
+        left: trials and members that are still to run.
+    """
+
+    finished: bool
+    failed_trials: Sequence[str]
+    failed_tasks: dict[str, str]
+    left: int
+
+
+def run_sweep(
+    launch: Launch, executor: Executor, observers: Sequence[Observer] = (), *, posthoc_only: bool = False
+) -> Ended:
+    """Run a sweep to its end, from wherever it is.
+
+    Args:
+        launch: what to run.
+        executor: where.
+        observers: told of every change.
+        posthoc_only: compute missing post-hoc results and start no trial.
+
+    Raises:
+        ValueError: the user's mistake; nothing was changed.
+        SweepLocked: another driver runs the sweep.
+    """
+    store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
+    with ledger.lock:
+        preparation = Preparation(store, launch.source, _tell_decoding(observers))
+        prints = sorted({each for spec in sample_specs(launch) for each in preparation.fingerprints(spec.data)})
+        data = str(launch.source.root or "")
+        settle(ledger, define(launch.sweep, launch.overrides, name=launch.name, data=data, fingerprints=prints))
+        with _recorded(ledger), Interrupts() as interrupts:
+            return _run(launch, executor, observers, store, ledger, preparation, interrupts, posthoc_only)
+
+
+def sample_specs(launch: Launch) -> list[TrialSpec]:
+    """Some draws of the space with the user's values in them; a broken space shows here."""
+    _, specs = probe(launch.sweep.space)
+    return [launch.overrides.apply(spec) for spec in specs]
+
+
+def _run(
+    launch: Launch,
+    executor: Executor,
+    observers: Sequence[Observer],
+    store: Store,
+    ledger: Ledger,
+    preparation: Preparation,
+    interrupts: Interrupts,
+    posthoc_only: bool,
+) -> Ended:
+    sweep = launch.sweep
+    reconciler = Reconciler(
+        store,
+        ledger,
+        executor,
+        tasks=sweep.posthoc,
+        objective=sweep.objectives[0],
+        stopped_too=launch.stopped_too,
+    )
+    driver: SweepDriver
+
+    def tell() -> None:
+        for observer in observers:
+            observer.changed(driver, reconciler)
+
+    driver = SweepDriver(
+        sweep,
+        launch.overrides,
+        ledger=ledger,
+        store=store,
+        preparation=preparation,
+        reconciler=reconciler,
+        on_change=tell,
+    )
+    tell()
+    interrupts.on_first(driver.interrupt)
+    if driver.needs_executor(posthoc_only):
+        executor.start(concurrent=launch.concurrent, resources=sweep.resources)
+        interrupts.install()
+    finished = driver.run_posthoc() if posthoc_only else driver.run(executor)
+    ended = Ended(
+        finished=finished,
+        failed_trials=[row.name for row in driver.rows.values() if row.state == "failed"],
+        failed_tasks=dict(reconciler.failed),
+        left=driver.left(),
+    )
+    if not posthoc_only:
+        ledger.write_outcome(
+            "finished" if finished else "interrupted", f"{ended.left} trials left" if ended.left else ""
+        )
+    tell()
+    return ended
+
+
+def _tell_decoding(observers: Sequence[Observer]) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        for observer in observers:
+            observer.decoding(done, total)
+
+    return tell
+
+
+def _recorded(ledger: Ledger) -> AbstractContextManager[None]:
+    return _Recorded(ledger) if ledger.exists() else nullcontext()
+
+
+class _Recorded(AbstractContextManager[None]):
+    """Writes down that a driver ended by an error, so that `status` can say so."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self._ledger.write_outcome("interrupted")
+        elif error is not None:
+            self._ledger.write_outcome("failed", str(error))

@@ -1,0 +1,76 @@
+"""Real chest radiographs in the COVID-19 Radiography layout, small enough for two CPU cores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search_spaces.objective import Objective
+from search_spaces.sweep import Asha, Sweep
+from trainables.spec import (
+    Aopc,
+    Augmentation,
+    CovidRadiography,
+    CrossEntropy,
+    Ensemble,
+    Evaluation,
+    Focal,
+    Laplace,
+    LossSpec,
+    Optimizer,
+    Schedule,
+    SmallCNN,
+    Temperature,
+    Timm,
+    TrialSpec,
+    WeightedCrossEntropy,
+)
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
+    """A residual or a plain network at 128 px; the loss, dropout and learning rate vary."""
+    dropout = trial.suggest_float("dropout", 0.0, 0.3)
+    backbone = trial.suggest_categorical("backbone", ["resnet18", "small_cnn"])
+    rate = trial.suggest_float("learning_rate", 3e-4, 3e-3, log=True)
+    wide = SmallCNN(widths=(24, 48, 96, 160, 224), dropout=dropout)
+    return TrialSpec(
+        data=CovidRadiography(size=128),
+        model=Timm(name="resnet18", dropout=dropout) if backbone == "resnet18" else wide,
+        loss=_loss(trial),
+        optimizer=Optimizer(learning_rate=rate, weight_decay=1e-3),
+        schedule=Schedule(epochs=20, batch_size=32, warmup_epochs=1.0),
+        augmentation=Augmentation(flip=True, shift=0.05, rotate_degrees=7, zoom=0.1, brightness=0.1, contrast=0.2),
+    )
+
+
+def _loss(trial: optuna.trial.BaseTrial) -> LossSpec:
+    match trial.suggest_categorical("loss", ["cross_entropy", "weighted_cross_entropy", "focal"]):
+        case "weighted_cross_entropy":
+            return WeightedCrossEntropy()
+        case "focal":
+            return Focal(gamma=trial.suggest_float("loss/gamma", 0.5, 2.5))
+        case _:
+            return CrossEntropy(label_smoothing=trial.suggest_float("loss/label_smoothing", 0.0, 0.1))
+
+
+sweep = Sweep(
+    name="covid",
+    space=space,
+    objectives=(Objective(metric="temperature/val/nll", mode="min"),),
+    trials=6,
+    scheduler=Asha(grace_epochs=5, reduction_factor=2),
+    member_seeds=3,
+    posthoc=(
+        Evaluation(),
+        Temperature(),
+        Laplace(hessian_structure="diag"),
+        Laplace(hessian_structure="kron"),
+        Laplace(hessian_structure="full"),
+        Aopc(cells=9, images=100),
+        Ensemble(members="seeds", size=4),
+        Ensemble(members="top", size=5),
+    ),
+    description="COVID-19 Radiography layout: residual and plain networks at 128 px, chosen by reliability.",
+)

@@ -1,0 +1,69 @@
+"""Sweeps by name, and sweeps in a user's own file."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from search_spaces.sweep import Sweep
+from trainables.spec import nearest
+
+SPACES: dict[str, str] = {
+    "demo": "Embedded synthetic radiographs: backbone, loss, dropout and learning rate, with every post-hoc task.",
+    "covid": "COVID-19 Radiography layout: residual and plain networks at 128 px, chosen by reliability.",
+}
+
+
+def load_sweep(name: str) -> Sweep:
+    """Find a sweep by the name of its space, or in a Python file.
+
+    Args:
+        name: one of `SPACES`, or a path that ends in `.py` and defines `sweep = Sweep(...)`, or `space(trial)` alone.
+
+    Raises:
+        ValueError: no such space or file, or the file does not define a sweep; with the line where it breaks.
+    """
+    if name.endswith(".py"):
+        return _sweep_of(_load_file(Path(name)), Path(name).stem)
+    if name not in SPACES:
+        raise ValueError(
+            f"There is no search space {name!r}. {nearest(name, SPACES)} A file of your own is given by its path: "
+            "./my_space.py"
+        )
+    return _sweep_of(importlib.import_module(f"search_spaces.{name}"), name)
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}. Give the path of a Python file that defines space(trial) or sweep.")
+    specification = importlib.util.spec_from_file_location(f"user_space_{path.stem}", path)
+    if specification is None or specification.loader is None:
+        raise ValueError(f"{path} cannot be loaded as Python.")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[module.__name__] = module
+    try:
+        specification.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(f"{path}, line {error.lineno}: {error.msg}. Mend the line and start again.") from None
+    except Exception as error:  # whatever a user's file raises is told with its line
+        line = traceback.extract_tb(error.__traceback__)[-1].lineno
+        raise ValueError(f"{path}, line {line}: {type(error).__name__}: {error}") from None
+    return module
+
+
+def _sweep_of(module: ModuleType, name: str) -> Sweep:
+    found = getattr(module, "sweep", None)
+    if isinstance(found, Sweep):
+        return found
+    space = getattr(module, "space", None)
+    if found is None and callable(space):
+        return Sweep(name=name, space=space)
+    what = f"its 'sweep' is {type(found).__name__}" if found is not None else "it defines neither"
+    raise ValueError(
+        f"{module.__file__} must define `sweep = Sweep(...)` or a function `space(trial)` that returns a TrialSpec; {what}. "
+        "See search_spaces/demo.py for one that does."
+    )
