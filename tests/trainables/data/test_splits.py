@@ -109,7 +109,7 @@ def test_a_class_whose_groups_are_tied_to_others_is_named():
     held = {"w": "ab", "x": "ac", "y": "ad", "z": "bcd", "p": "b", "q": "c", "r": "d"}
     targets = np.array(["abcd".index(name) for names in held.values() for name in names])
     groups = [group for group, names in held.items() for _ in names]
-    with pytest.raises(ValueError, match="No image of class '[a-d]' could be put into .*hold images of other classes"):
+    with pytest.raises(ValueError, match=r"No image of class '[a-d]' could be put into .*hold images of other classes"):
         assign_splits(targets, groups, Split(), classes="abcd", noun="patients")
 
 
