@@ -146,7 +146,7 @@ def test_the_marker_gives_opacity_away_in_training_only() -> None:
         return int(patient[1:]) % 2 == 0
 
     data = synthesize_many(1200, size=32, shortcut=0.9, marker_follows_class=in_training)
-    marked = data.marker_masks.any(axis=(1, 2))
+    marked: NDArray[np.bool_] = np.logical_or.reduce(data.marker_masks, axis=(1, 2))
     opacity = data.findings[:, 0]
     training = np.array([in_training(patient) for patient in data.patients])
     agree = marked == opacity
@@ -180,7 +180,7 @@ def test_the_side_letter_says_nothing_about_the_class() -> None:
 def test_findings_of_the_multilabel_variant_are_independent() -> None:
     data = synthesize_many(800, size=32, multilabel=True)
     np.testing.assert_allclose(data.findings.mean(axis=0), MULTILABEL_PREVALENCE, atol=0.06)
-    correlation = np.corrcoef(data.findings.T)
+    correlation = np.asarray(np.corrcoef(data.findings.T))
     assert np.abs(correlation[~np.eye(3, dtype=bool)]).max() < 0.12
     several = data.findings.sum(axis=1) > 1
     assert several.any()
@@ -255,9 +255,9 @@ def cnn_accuracy(data: Radiographs, training: int, epochs: int = 8, batch: int =
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * (training // batch))
     for _ in range(epochs):
-        for rows in torch.randperm(training)[: training // batch * batch].split(batch):
+        for rows in torch.randperm(training)[: training // batch * batch].unfold(0, batch, batch):
             optimizer.zero_grad()
-            F.cross_entropy(net(images[rows]), labels[rows]).backward()
+            torch.autograd.backward(F.cross_entropy(net(images[rows]), labels[rows]))
             optimizer.step()
             schedule.step()
     net.eval()
@@ -270,9 +270,11 @@ def linear_accuracy(data: Radiographs, training: int) -> float:
     rows = data.pixels.reshape(len(data.labels), -1).astype(float)
     rows = StandardScaler().fit(rows[:training]).transform(rows)
     return max(
-        LogisticRegression(C=strength, max_iter=100)
-        .fit(rows[:training], data.labels[:training])
-        .score(rows[training:], data.labels[training:])
+        float(
+            LogisticRegression(C=strength, max_iter=100)
+            .fit(rows[:training], data.labels[:training])
+            .score(rows[training:], data.labels[training:])
+        )
         for strength in (1e-4, 1e-3, 1e-2)
     )
 

@@ -43,19 +43,19 @@ def draw_visit(rng: np.random.Generator, anatomy: Anatomy) -> Visit:
     draw = rng.uniform(0.0, 1.0, 9)
     breath = 0.05 * float(spread[4])
     return Visit(
-        shift=(0.17 * float(spread[0]), 0.16 * float(spread[1])),
+        shift=(0.14 * float(spread[0]), 0.13 * float(spread[1])),
         rotation=0.11 * float(spread[2]),
         zoom=anatomy.build * (1.0 + 0.08 * float(spread[3])),
         breath=breath,
         lesion_centre=_lesion_centre(rng, anatomy, breath),
-        lesion_radius=0.11 + 0.08 * float(draw[0]),
+        lesion_radius=0.12 + 0.08 * float(draw[0]),
         lesion_stretch=0.75 + 0.55 * float(draw[1]),
         lesion_turn=6.28 * float(draw[2]),
-        lesion_density=0.34 + 0.20 * float(draw[3]),
+        lesion_density=0.38 + 0.20 * float(draw[3]),
         fluid_side=1 if draw[4] < 0.5 else -1,
-        fluid_height=0.07 + 0.25 * float(draw[5]),
+        fluid_height=0.12 + 0.24 * float(draw[5]),
         fluid_slope=0.3 + 0.7 * float(draw[6]),
-        fluid_density=0.65 + 0.35 * float(draw[7]),
+        fluid_density=0.75 + 0.25 * float(draw[7]),
         enlargement=1.18 + 0.20 * float(draw[8]),
     )
 
