@@ -73,7 +73,9 @@ class PlantedNetwork:
         self.asked.append(split)
         with torch.no_grad():
             logits = self.head()(self.features(split))
-        truth = PlantedNetwork(features_size=self.features_size, classes=self.classes).head() if self.seed else self.head()
+        truth = (
+            PlantedNetwork(features_size=self.features_size, classes=self.classes).head() if self.seed else self.head()
+        )
         with torch.no_grad():
             likely = truth(self.features(split)) / (self.overconfidence if not self.seed else 1.0)
         generator = torch.Generator().manual_seed(10 + SPLITS.index(split))

@@ -82,9 +82,7 @@ def test_members_of_other_images_are_not_joined():
 
 def test_members_with_another_truth_are_not_joined():
     one = predictions()
-    other = Predictions(
-        logits=one.logits, targets=(one.targets + 1) % 4, image_ids=one.image_ids, split=one.split
-    )
+    other = Predictions(logits=one.logits, targets=(one.targets + 1) % 4, image_ids=one.image_ids, split=one.split)
     with pytest.raises(ValueError, match="different targets"):
         require_same_images(one, other)
 

@@ -59,9 +59,7 @@ def test_a_coin_scores_log_2_and_one_half():
 
 def test_certainty_about_wrong_answers_is_as_bad_as_it_gets():
     logits = torch.tensor([[[200.0, -200.0]]]).expand(1, 8, 2)
-    wrong = Predictions(
-        logits=logits, targets=torch.ones(8, dtype=torch.int64), image_ids=ids("val", 8), split="val"
-    )
+    wrong = Predictions(logits=logits, targets=torch.ones(8, dtype=torch.int64), image_ids=ids("val", 8), split="val")
     assert headline(wrong) == pytest.approx({"accuracy": 0, "macro_f1": 0, "nll": 400, "brier": 2, "ece": 1})
 
 

@@ -40,7 +40,9 @@ def test_auroc_counts_tied_scores_half():
     logits = torch.tensor([[[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.0, 2.0], [0.0, 0.0]]])
     one = Predictions(logits=logits, targets=torch.tensor([1, 0, 1, 1, 0]), image_ids=ids("val", 5), split="val")
     probabilities, _, truth = numpy(one)
-    assert evaluate(one, ("no", "yes"))["auroc/yes"] == pytest.approx(reference.roc_auc_score(truth, probabilities[:, 1]))
+    assert evaluate(one, ("no", "yes"))["auroc/yes"] == pytest.approx(
+        reference.roc_auc_score(truth, probabilities[:, 1])
+    )
 
 
 def test_an_absent_class_is_missing_and_not_zero():
@@ -128,5 +130,7 @@ def test_the_predicted_class_of_one_member_is_read_from_its_logits():
 
 
 def test_metrics_need_nothing_heavier_than_torch():
-    code = "import sys, trainables.metrics; print([m for m in ('sklearn', 'scipy', 'torchmetrics') if m in sys.modules])"
+    code = (
+        "import sys, trainables.metrics; print([m for m in ('sklearn', 'scipy', 'torchmetrics') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

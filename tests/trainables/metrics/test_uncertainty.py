@@ -45,7 +45,5 @@ def test_disagreement_is_the_share_of_members_that_are_outvoted():
 
 
 def test_certainty_has_no_entropy_and_no_nan():
-    one = Predictions(
-        logits=torch.tensor([[[1e5, -1e5]]]), targets=torch.tensor([0]), image_ids=("a",), split="val"
-    )
+    one = Predictions(logits=torch.tensor([[[1e5, -1e5]]]), targets=torch.tensor([0]), image_ids=("a",), split="val")
     assert predictive_entropy(one).tolist() == [0.0]

@@ -65,9 +65,7 @@ def test_members_of_other_images_are_refused():
     class Other(PlantedNetwork):
         def predictions(self, split):
             one = super().predictions(split)
-            return Predictions(
-                logits=one.logits, targets=one.targets, image_ids=one.image_ids[::-1], split=one.split
-            )
+            return Predictions(logits=one.logits, targets=one.targets, image_ids=one.image_ids[::-1], split=one.split)
 
     with pytest.raises(ValueError, match="same images in the same order"):
         run(Ensemble(), [PlantedNetwork(key="network-a"), Other(key="network-b")])
