@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 
 from tests.trainables.planted import CLASSES, PlantedNetwork, ids, predictions
 from trainables.metrics import headline, predicted_classes
-from trainables.posthoc.temperature import apply_temperature, fit_temperature, run, temperature_metrics
+from trainables.posthoc.temperature import apply_temperature, fit_temperature, range_remarks, run, temperature_metrics
 from trainables.predictions import Predictions
 from trainables.spec import Split, Temperature
 
@@ -63,6 +63,9 @@ def test_a_flawless_split_ends_at_the_range_and_says_so():
     assert fit_temperature(one) == pytest.approx(0.05)
     hopeless = Predictions(logits=-logits, targets=torch.arange(3), image_ids=ids("calib", 3), split="calib")
     assert fit_temperature(hopeless) == pytest.approx(20.0)
+    assert "end of its range" in range_remarks(fit_temperature(one))[0]
+    assert "end of its range" in range_remarks(fit_temperature(hopeless))[0]
+    assert range_remarks(1.3) == ()
 
 
 def test_logits_without_any_opinion_keep_temperature_1():
