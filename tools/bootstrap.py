@@ -145,10 +145,13 @@ def make_environment() -> None:
 
 
 def made_here() -> bool:
-    """Whether the environment's scripts name this folder and its python is a supported one."""
-    with open(os.path.join(VENV, "bin", "activate"), encoding="utf-8") as file:
-        if VENV not in file.read():
-            return False
+    """Whether the environment was made to the end (`activate` comes last), in this folder, with a supported python."""
+    try:
+        with open(os.path.join(VENV, "bin", "activate"), encoding="utf-8") as file:
+            if VENV not in file.read():
+                return False
+    except OSError:
+        return False
     check = f"import sys; sys.exit(not {OLDEST!r} <= sys.version_info[:2] <= {NEWEST!r})"
     return runs(PYTHON, "-c", check)
 

@@ -154,3 +154,12 @@ def test_a_moved_folder_is_set_up_anew(project: Path, commands: list[str]) -> No
     bootstrap.main()
     assert "venv --clear" in commands[0]
     assert bootstrap.is_complete()
+
+
+def test_an_environment_whose_making_was_interrupted_is_made_anew(project: Path, commands: list[str]) -> None:
+    bootstrap.run("", "python", "venv")
+    (project / ".venv/bin/activate").unlink()  # venv writes it last
+    commands.clear()
+    bootstrap.main()
+    assert "venv --clear" in commands[0]
+    assert bootstrap.is_complete()
