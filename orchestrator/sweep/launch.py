@@ -187,7 +187,7 @@ class _Recorded(AbstractContextManager[None]):
         self._ledger = ledger
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            self._ledger.write_outcome("interrupted")
-        elif error is not None:
+        if isinstance(error, Exception):
             self._ledger.write_outcome("failed", str(error))
+        elif error is not None:
+            self._ledger.write_outcome("interrupted")
