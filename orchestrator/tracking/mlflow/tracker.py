@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from orchestrator.tracking.limits import within_limits
 from orchestrator.tracking.mlflow.client import open_client, reaching
 from orchestrator.tracking.mlflow.known_runs import KnownRuns
+from orchestrator.tracking.mlflow.location import artifact_root, tracking_uri
 from orchestrator.tracking.protocol import KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
 
 METRICS_A_BATCH = 800  # with the params and tags of the same batch below MLflow's 1,000
@@ -131,6 +133,20 @@ class MlflowTracker:
         logged |= new
         for some_tags in _chunks(tags, TAGS_A_BATCH):
             self._client.log_batch(run_id, tags=list(some_tags))
+
+
+def tracker_opener(
+    storage: Path | str, name: str, env: Mapping[str, str] = os.environ
+) -> Callable[[str], MlflowTracker]:
+    """What makes the tracker of a sweep from its identity (see `sweep_identity`); connects to nothing yet.
+
+    Args:
+        storage: the storage folder, for the embedded database.
+        name: of the sweep, and of its MLflow experiment.
+        env: may name a server in `MLFLOW_TRACKING_URI`.
+    """
+    uri = tracking_uri(storage, env)
+    return lambda identity: MlflowTracker(uri, name, identity, artifact_root(storage, uri))
 
 
 def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -197,7 +197,7 @@ def test_mlflow_keeps_files_below_the_storage_folder_and_says_nothing(
 
 def test_an_absent_server_is_told_within_seconds() -> None:
     uri = f"http://someone:secret@127.0.0.1:{free_port()}"
-    with pytest.raises(TrackingError, match="cannot be reached.*MLFLOW_TRACKING_URI") as caught:
+    with pytest.raises(TrackingError, match=r"cannot be reached.*MLFLOW_TRACKING_URI") as caught:
         MlflowTracker(uri, "demo", "demo@1").runs()
     assert "secret" not in str(caught.value)
 
