@@ -148,9 +148,9 @@ def _run(
         reconciler=reconciler,
         on_change=tell,
     )
-    tell()
     interrupts.on_first(driver.interrupt)
     if driver.needs_executor(posthoc_only):
+        tell()
         executor.start(concurrent=launch.concurrent, resources=sweep.resources)
         interrupts.install()
     finished = driver.run_posthoc() if posthoc_only else driver.run(executor)
