@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.executors.protocol import Executor
-from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.ledger import Ledger, SweepState
 from orchestrator.storage.store import Store
 from orchestrator.sweep.definition import define, settle
 from orchestrator.sweep.driver import SweepDriver
@@ -104,7 +104,7 @@ def run_sweep(
             request=launch.request,
         )
         settle(ledger, wanted)
-        with _recorded(ledger), Interrupts() as interrupts:
+        with Interrupts() as interrupts:
             return _run(launch, executor, observers, store, ledger, preparation, interrupts, posthoc_only)
 
 
@@ -149,23 +149,34 @@ def _run(
         on_change=tell,
     )
     interrupts.on_first(driver.interrupt)
-    if driver.needs_executor(posthoc_only):
-        tell()
-        executor.start(concurrent=launch.concurrent, resources=sweep.resources)
-        interrupts.install()
-    finished = driver.run_posthoc() if posthoc_only else driver.run(executor)
+    with _Recorded(ledger):
+        if driver.needs_executor(posthoc_only):
+            if not posthoc_only:
+                ledger.write_outcome("running")
+            tell()
+            executor.start(concurrent=launch.concurrent, resources=sweep.resources)
+            interrupts.install()
+        finished = driver.run_posthoc() if posthoc_only else driver.run(executor)
     ended = Ended(
         finished=finished,
         failed_trials=[row.name for row in driver.rows.values() if row.state == "failed"],
         failed_tasks=dict(reconciler.failed),
         left=driver.left(),
     )
-    if not posthoc_only:
-        ledger.write_outcome(
-            "finished" if finished else "interrupted", f"{ended.left} trials left" if ended.left else ""
-        )
-    tell()
+    if _settled(ledger, ended, posthoc_only):
+        tell()
     return ended
+
+
+def _settled(ledger: Ledger, ended: Ended, posthoc_only: bool) -> bool:
+    """Record how the driver ended, and say whether that is news."""
+    state: SweepState = "finished" if ended.finished else "interrupted"
+    if posthoc_only:
+        return True
+    if ledger.outcome().get("state") == state == "finished":
+        return False
+    ledger.write_outcome(state, f"{ended.left} trials left" if ended.left else "")
+    return True
 
 
 def _tell_decoding(observers: Sequence[Observer]) -> Callable[[int, int], None]:
@@ -174,10 +185,6 @@ def _tell_decoding(observers: Sequence[Observer]) -> Callable[[int, int], None]:
             observer.decoding(done, total)
 
     return tell
-
-
-def _recorded(ledger: Ledger) -> AbstractContextManager[None]:
-    return _Recorded(ledger) if ledger.exists() else nullcontext()
 
 
 class _Recorded(AbstractContextManager[None]):

@@ -49,7 +49,7 @@ def run_with_everything(
         with Progress(launch.name, quiet=quiet) as progress:
             ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only)
             executor.close()
-            if ended.finished:
+            if ended.finished and pending(ledger):
                 progress.note("bringing MLflow up to date")
     except BaseException:
         mirror.abandon()
