@@ -132,9 +132,7 @@ def synthesize(
     marker = has_marker(
         seed, index, findings, shortcut=shortcut, follows_class=marker_follows_class, multilabel=multilabel
     )
-    pixels, finding_masks, marker_mask = draw_radiograph(
-        index, patient, findings, size=size, seed=seed, marker=marker
-    )
+    pixels, finding_masks, marker_mask = draw_radiograph(index, patient, findings, size=size, seed=seed, marker=marker)
     return Radiograph(
         pixels=pixels,
         finding_masks=finding_masks,

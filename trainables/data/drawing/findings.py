@@ -108,9 +108,7 @@ def draw_thorax(
         masks[1] = (fluid > 0.5) & (depth > 0.02) & (dome > v) & (heart < 0.05)
         air *= 1.0 - visit.fluid_density * fluid
     density += draw_mediastinum(u, v, anatomy) - 0.50 * air
-    density += (
-        draw_ribs(u, v, depth, above, anatomy) + draw_spine(u, v, anatomy) + draw_shoulders(u, v, anatomy)
-    )
+    density += draw_ribs(u, v, depth, above, anatomy) + draw_spine(u, v, anatomy) + draw_shoulders(u, v, anatomy)
     density += draw_belly(u, v, dome, anatomy)
     if opacity:
         lesion = _lesion(u, v, visit) * ramp(depth + 0.05, 0.25)

@@ -81,9 +81,7 @@ def check_options(
         ValueError: Naming the option, its rule, its value and the way out.
     """
     if index < 0 or seed < 0:
-        raise ValueError(
-            f"synthesize() needs index and seed >= 0, got {index} and {seed}. Count both from 0."
-        )
+        raise ValueError(f"synthesize() needs index and seed >= 0, got {index} and {seed}. Count both from 0.")
     if size < 32:
         raise ValueError(
             f"synthesize() needs size >= 32 pixels, got {size}: smaller, a lesion would vanish. Draw at 32 "
@@ -91,8 +89,7 @@ def check_options(
         )
     if images_per_patient < 1:
         raise ValueError(
-            f"synthesize() needs images_per_patient >= 1, got {images_per_patient}. "
-            "Use 1 for a patient per image."
+            f"synthesize() needs images_per_patient >= 1, got {images_per_patient}. Use 1 for a patient per image."
         )
     for name, value in (("label_noise", label_noise), ("shortcut", shortcut)):
         if not 0.0 <= value <= 1.0:
