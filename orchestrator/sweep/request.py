@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import StorageError
+from orchestrator.storage.ledger import Ledger
 from orchestrator.sweep.launch import Launch, sample_specs
 from search_spaces.objective import Objective, usual_mode
 from search_spaces.overrides import parse_overrides
@@ -65,10 +66,38 @@ def build_launch(
         source=DataSource(root=data, patients=patients),
         concurrent=concurrent,
         stopped_too=stopped_too,
+        request={
+            "space": str(Path(space).absolute()) if space.endswith(".py") else space,
+            "data": str(data.absolute()) if data else "",
+            "patients": str(patients.absolute()) if patients else "",
+            "settings": list(settings),
+        },
     )
     _require_data(launch)
     require_writable(launch.storage)
     return launch
+
+
+def relaunch(ledger: Ledger, *, stopped_too: bool = False) -> Launch:
+    """The launch that a sweep was started with, from its definition; for commands that name the sweep alone.
+
+    Raises:
+        ValueError: its space was a file that is not there any more.
+    """
+    definition = ledger.definition()
+    given = definition["request"]
+    return build_launch(
+        given["space"],
+        storage=ledger.folder.parent.parent,
+        name=ledger.name,
+        data=Path(given["data"]) if given["data"] else None,
+        patients=Path(given["patients"]) if given["patients"] else None,
+        trials=definition["trials"],
+        settings=given["settings"],
+        metrics=[f"{each['metric']}:{each['mode']}" for each in definition["objectives"]],
+        seed=definition["seed"],
+        stopped_too=stopped_too,
+    )
 
 
 def require_writable(storage: Path) -> None:

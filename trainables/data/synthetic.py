@@ -49,7 +49,7 @@ class Radiograph:
     Attributes:
         pixels: Grey values ``[size, size]``; dense tissue is bright.
         finding_masks: ``[3, size, size]``, one per name in `FINDINGS`, empty where the finding is absent: the
-            lesion, the fluid, and the whole heart (as readers outline it, not the rim by which it is too large).
+            lesion, the fluid, or the whole heart (as readers outline it, not only the rim in excess).
         marker_mask: ``[size, size]``, where the misleading marker lies; empty when absent.
         label: The label as given, after label noise; an index in `CLASSES`.
         true_label: What is really there. In the multi-label variant, the first finding present, or normal.

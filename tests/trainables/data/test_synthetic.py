@@ -94,9 +94,7 @@ def test_masks_lie_where_their_organ_is(many: Radiographs) -> None:
 
     opacity, effusion, heart = centres(0), centres(1), centres(2)
     assert heart[:, 1].mean() > 0.51, "the heart points to the viewer's right"
-    assert effusion[:, 0].mean() > heart[:, 0].mean() > opacity[:, 0].mean(), (
-        "fluid sinks, lesions are anywhere"
-    )
+    assert effusion[:, 0].mean() > heart[:, 0].mean() > opacity[:, 0].mean(), "fluid sinks, lesions are anywhere"
     for lungs in (opacity, effusion):
         left = (lungs[:, 1] < 0.5).mean()
         assert 0.3 < left < 0.7, "either lung is as likely"
