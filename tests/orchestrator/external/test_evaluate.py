@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from orchestrator.deletion import used_keys
 from orchestrator.external.chosen import best_network, ensembles
 from orchestrator.external.evaluate import evaluate
 from orchestrator.external.evaluation import Evaluation
@@ -43,7 +44,7 @@ def slow_logits(store, key, root):
     logits, truth = [], []
     for label, name in enumerate(network.classes):
         for path in sorted((root / name / "images").iterdir()):
-            pixels = torch.from_numpy(decode_grey(path, 32)).float()[None, None] / 255
+            pixels = torch.tensor(decode_grey(path, 32)).float()[None, None] / 255
             with torch.no_grad():
                 logits.append(classifier(pixels)[0].double())
             truth.append(label)
@@ -107,7 +108,7 @@ def test_the_laplace_posteriors_are_the_stored_ones(found, store, ledger, hospit
     for name in network.classes:
         for path in sorted((hospital / name / "images").iterdir()):
             with torch.no_grad():
-                rows.append(classifier.features(torch.from_numpy(decode_grey(path, 32)).float()[None, None] / 255)[0])
+                rows.append(classifier.features(torch.tensor(decode_grey(path, 32)).float()[None, None] / 255)[0])
     probabilities = predict_laplace(load_posterior(tensors), torch.stack(rows))[0].softmax(1)
     _, truth = slow_logits(store, best.key, hospital)
     require_equal(best, task.name, slow_metrics(probabilities, truth))
@@ -163,6 +164,7 @@ def test_the_evaluation_and_its_artifacts_are_in_the_ledger_and_the_store(found,
     assert found.key in ledger.evaluations()
     assert all(store.exists(key) for key in found.artifacts)
     assert {key.split("-")[0] for key in found.artifacts} == {"external", "pass"}
+    assert set(found.artifacts) <= used_keys(ledger)
 
 
 def test_a_lost_pass_is_computed_again_and_nothing_else(found, storage, store, ledger, hospital):
@@ -179,7 +181,9 @@ def test_a_lost_pass_is_computed_again_and_nothing_else(found, storage, store, l
 def test_images_of_the_sweeps_own_data_are_told(storage, own_data, hospital, tmp_path):
     mixed = shutil.copytree(hospital, tmp_path / "mixed")
     for n in range(3):
-        shutil.copy(own_data / "Normal" / "images" / f"Normal-{n:02d}.png", mixed / "Normal" / "images" / f"copy-{n}.png")
+        shutil.copy(
+            own_data / "Normal" / "images" / f"Normal-{n:02d}.png", mixed / "Normal" / "images" / f"copy-{n}.png"
+        )
     original = Image.open(own_data / "COVID" / "images" / "COVID-07.png")
     original.resize((80, 80), Image.Resampling.BICUBIC).save(mixed / "COVID" / "images" / "larger.png")
     remarks = evaluate(storage, "tiny", mixed).remarks
@@ -217,7 +221,9 @@ def test_a_missing_class_is_a_remark_and_its_numbers_are_undefined(storage, tmp_
 
 
 def test_embedded_radiographs_have_no_folder_to_be_validated_on(storage, hospital):
-    with pytest.raises(ValueError, match="'embedded' was trained on embedded radiographs.*orchestrator predict embedded"):
+    with pytest.raises(
+        ValueError, match=r"'embedded' was trained on embedded radiographs.*orchestrator predict embedded"
+    ):
         evaluate(storage, "embedded", hospital)
 
 
