@@ -148,9 +148,9 @@ def _run(
         reconciler=reconciler,
         on_change=tell,
     )
-    tell()
     interrupts.on_first(driver.interrupt)
     if driver.needs_executor(posthoc_only):
+        tell()
         executor.start(concurrent=launch.concurrent, resources=sweep.resources)
         interrupts.install()
     finished = driver.run_posthoc() if posthoc_only else driver.run(executor)
@@ -187,7 +187,7 @@ class _Recorded(AbstractContextManager[None]):
         self._ledger = ledger
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            self._ledger.write_outcome("interrupted")
-        elif error is not None:
+        if isinstance(error, Exception):
             self._ledger.write_outcome("failed", str(error))
+        elif error is not None:
+            self._ledger.write_outcome("interrupted")
