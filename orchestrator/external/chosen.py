@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.results import objectives_of, tasks_of
+from orchestrator.results import best_row, objectives_of
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
-from orchestrator.sweep.records import objective_values
 from trainables.spec import nearest
 
 
@@ -35,19 +34,14 @@ def best_network(store: Store, ledger: Ledger) -> Chosen:
     Raises:
         ValueError: no trial is complete.
     """
-    definition = ledger.definition()
-    objectives, tasks = objectives_of(definition), tasks_of(definition)
-    scored: list[tuple[float, int, Row]] = []
-    for row in _complete(store, ledger):
-        values = objective_values(store, row, objectives, tasks) if row.kind == "trial" else []
-        if values:
-            scored.append((objectives[0].signed(values[0]), row.number, row))
-    if not scored:
+    objective = objectives_of(ledger.definition())[0]
+    best = best_row(_complete(store, ledger), objective)
+    if best is None:
         raise ValueError(
-            f"The sweep {ledger.name!r} has no completed trial with a value of {objectives[0].metric}, so there is no best "
+            f"The sweep {ledger.name!r} has no completed trial with a value of {objective.metric}, so there is no best "
             f"network. Go on with it (the same `orchestrator sweep` again), or look at `orchestrator status {ledger.name}`."
         )
-    return _network(min(scored, key=lambda each: each[:2])[2])
+    return _network(best)
 
 
 def networks(store: Store, ledger: Ledger, *, every_trial: bool = False) -> list[Chosen]:

@@ -262,3 +262,11 @@ def test_a_sixteen_bit_folder_gives_nearly_the_same(found, storage, hospital, tm
     assert deep_found.rows[0].metrics["uncalibrated/nll"] == pytest.approx(
         found.rows[0].metrics["uncalibrated/nll"], abs=0.02
     )
+
+
+def test_a_sweep_without_a_completed_trial_has_no_best_network(storage, hospital, tmp_path):
+    shutil.copytree(storage / "sweeps" / "tiny", tmp_path / "sweeps" / "tiny")
+    with pytest.raises(
+        ValueError, match=r"'tiny' has no completed trial with a value of temperature/val/nll.*status tiny"
+    ):
+        evaluate(tmp_path, "tiny", hospital)
