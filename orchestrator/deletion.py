@@ -49,10 +49,12 @@ class Deletion:
 
 
 def used_keys(ledger: Ledger) -> set[str]:
-    """Every artifact that a sweep knows: data, chains, networks, results, ensembles."""
+    """Every artifact that a sweep knows: data, chains, networks, results, ensembles, external images."""
     tasks = network_tasks(ledger.definition())
     keys: set[str] = set(ledger.ensembles())
     for row in ledger.rows():
         keys |= {row.key, row.fit_key, row.data_key}
         keys |= {posthoc_key(task, [row.key]) for task in tasks}
+    for evaluation in ledger.evaluations().values():
+        keys |= set(evaluation["artifacts"])
     return keys

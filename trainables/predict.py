@@ -1,13 +1,21 @@
-"""One pass over the images of a split: logits and penultimate features together."""
+"""One pass over images: logits and penultimate features together."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.data.images import ImageSet
 from trainables.models import Classifier
 from trainables.predictions import Predictions
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the images done and the images there are."""
 
 
 def to_intensities(pixels: Tensor) -> Tensor:
@@ -16,30 +24,56 @@ def to_intensities(pixels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def logits_of(
+    classifier: Classifier, pixels: NDArray[np.uint8], *, batch_size: int = 64, on_progress: Progress | None = None
+) -> tuple[Tensor, Tensor]:
+    """Run the network once over decoded images, on the device it lies on; no label is needed.
+
+    Args:
+        classifier: network; evaluated in eval mode and left in the mode it was in.
+        pixels: [images, height, width] grey values, an image at least; may be memory-mapped.
+        batch_size: images at a time; changes memory only.
+        on_progress: told after every batch.
+
+    Returns:
+        Logits [images, classes] and features [images, features], float32 on the CPU.
+    """
+    device = next(classifier.parameters()).device
+    training = classifier.training
+    classifier.eval()
+    logits, features = [], []
+    for start in range(0, len(pixels), batch_size):
+        batch = torch.from_numpy(pixels[start : start + batch_size].copy()).to(device)
+        penultimate = classifier.features(to_intensities(batch))
+        logits.append(classifier.head(penultimate).float().cpu())
+        features.append(penultimate.float().cpu())
+        if on_progress is not None:
+            on_progress(min(start + batch_size, len(pixels)), len(pixels))
+    classifier.train(training)
+    return torch.cat(logits), torch.cat(features)
+
+
 def one_pass(
-    classifier: Classifier, images: ImageSet, *, split: str, batch_size: int = 64
+    classifier: Classifier,
+    images: ImageSet,
+    *,
+    split: str,
+    batch_size: int = 64,
+    on_progress: Progress | None = None,
 ) -> tuple[Predictions, Tensor]:
-    """Run the network once over the images.
+    """Run the network once over labelled images.
 
     Args:
         classifier: network; evaluated in eval mode and left in the mode it was in.
         images: what to predict, in this order.
         split: name that the predictions carry.
         batch_size: images at a time; changes memory only.
+        on_progress: told after every batch.
 
     Returns:
         Predictions of one member, and features [images, features] in float32, both on the CPU.
     """
-    device = next(classifier.parameters()).device
-    training = classifier.training
-    classifier.eval()
-    logits, features = [], []
-    for start in range(0, len(images), batch_size):
-        pixels = torch.from_numpy(images.pixels[start : start + batch_size].copy()).to(device)
-        penultimate = classifier.features(to_intensities(pixels))
-        logits.append(classifier.head(penultimate).float().cpu())
-        features.append(penultimate.float().cpu())
-    classifier.train(training)
+    logits, features = logits_of(classifier, images.pixels, batch_size=batch_size, on_progress=on_progress)
     targets = torch.from_numpy(images.targets.copy())
-    predictions = Predictions(logits=torch.cat(logits)[None], targets=targets, image_ids=images.image_ids, split=split)
-    return predictions, torch.cat(features)
+    predictions = Predictions(logits=logits[None], targets=targets, image_ids=images.image_ids, split=split)
+    return predictions, features

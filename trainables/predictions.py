@@ -15,6 +15,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+LEAST_LOG_PROB = -1e4
+"""Stands for the logarithm of 0 where pooled probabilities become logits, which are finite."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
@@ -85,11 +88,11 @@ class Predictions:
 
     def pooled_log_probs(self) -> Tensor:
         """Logarithm of the members' mean probability, [images, classes], in double precision."""
-        return torch.logsumexp(self.log_probs(), dim=0) - math.log(self.members)
+        return pool(self.log_probs())
 
     def pooled(self) -> Predictions:
         """The ensemble as a single member, whose logits are the pooled log probabilities."""
-        logits = self.pooled_log_probs().clamp_min(-1e4)[None]
+        logits = self.pooled_log_probs().clamp_min(LEAST_LOG_PROB)[None]
         return Predictions(logits=logits, targets=self.targets, image_ids=self.image_ids, split=self.split)
 
     def with_logits(self, logits: Tensor) -> Predictions:
@@ -112,6 +115,11 @@ class Predictions:
         tensors = load_file(path)
         ids = tuple(header["image_ids"].split("\n"))
         return Predictions(logits=tensors["logits"], targets=tensors["targets"], image_ids=ids, split=header["split"])
+
+
+def pool(log_probs: Tensor) -> Tensor:
+    """Logarithm of the members' mean probability, from [members, images, classes] to [images, classes]."""
+    return torch.logsumexp(log_probs, dim=0) - math.log(len(log_probs))
 
 
 def join_members(predictions: Sequence[Predictions]) -> Predictions:

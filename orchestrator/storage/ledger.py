@@ -165,6 +165,14 @@ class Ledger:
         """Record an ensemble's members."""
         replace(self.folder / "ensembles" / f"{key}.json", json.dumps(ensemble))
 
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """Evaluations on other data folders, by key; see `orchestrator.external.evaluation.Evaluation.to_plain`."""
+        return {path.stem: _read(path) for path in sorted(self.folder.glob("evaluations/*.json"))}
+
+    def write_evaluation(self, key: str, evaluation: dict[str, Any]) -> None:
+        """Record an evaluation; its content is fixed by its key."""
+        replace(self.folder / "evaluations" / f"{key}.json", json.dumps(evaluation, allow_nan=False))
+
     def updated(self) -> float:
         """When anything was last written, seconds since 1970."""
         paths = [self.folder / "sweep.json", self.folder / "outcome.json", *self.folder.glob("rows/*.json")]

@@ -48,7 +48,7 @@ def decode_all(listing: Listing, size: int, folder: Path, on_progress: Progress 
         return None
 
     problems: list[BadImage] = []
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(decoding_threads()) as pool:
         for start in range(0, count, _AT_ONCE):
             block = range(start, min(start + _AT_ONCE, count))
             for row, problem in zip(block, pool.map(decode, block), strict=True):
@@ -66,6 +66,6 @@ def _decode_mask(listing: Listing, row: int, size: int, masks: NDArray[Any] | No
         masks[row] = decode_mask(listing.root / name, size)
 
 
-def _threads() -> int:
+def decoding_threads() -> int:
     """As many threads as this process may use processors; a container or scheduler may have lent it few."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

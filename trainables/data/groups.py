@@ -56,7 +56,7 @@ def group_images(listing: Listing, duplicates: NDArray[np.int64]) -> Groups:
         for row in rows:
             names[row] = name
     said = _joined_patients(listing, list(members.values())) if known else _unknown_patients(duplicates)
-    return Groups(names=tuple(names), patients_known=known, remarks=(*said, *_contradictions(listing, duplicates)))
+    return Groups(names=tuple(names), patients_known=known, remarks=(*said, *contradictions(listing, duplicates)))
 
 
 def _name(listing: Listing, rows: list[int]) -> str:
@@ -84,7 +84,8 @@ def _joined_patients(listing: Listing, members: list[list[int]]) -> tuple[str, .
     )
 
 
-def _contradictions(listing: Listing, duplicates: NDArray[np.int64]) -> tuple[str, ...]:
+def contradictions(listing: Listing, duplicates: NDArray[np.int64]) -> tuple[str, ...]:
+    """A sentence about near-duplicates under different classes, if there are any."""
     rows = np.flatnonzero(listing.targets != listing.targets[duplicates]).tolist()
     if not rows:
         return ()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from trainables.predictions import Predictions
+from trainables.predictions import Predictions, pool
 
 
 def predictive_entropy(predictions: Predictions) -> Tensor:
     """Entropy of the pooled prediction, -sum_k p_k log p_k in nats, [images]; between 0 and log(classes)."""
-    return _entropy(predictions.pooled_log_probs())
+    return entropy_of(predictions.pooled_log_probs())
 
 
 def mutual_information(predictions: Predictions) -> Tensor:
@@ -17,15 +17,25 @@ def mutual_information(predictions: Predictions) -> Tensor:
 
     What the members do not agree on (Houlsby et al. 2011, equation 2); zero for one member and for equal members.
     """
-    pooled = _entropy(predictions.pooled_log_probs())
-    return (pooled - _entropy(predictions.log_probs()).mean(dim=0)).clamp_min(0.0)
+    return mutual_information_of(predictions.log_probs())
 
 
 def disagreement(predictions: Predictions) -> Tensor:
     """Share of members whose most probable class is not the pooled one, [images]."""
-    chosen = predictions.pooled_log_probs().argmax(dim=-1)
-    return (predictions.logits.argmax(dim=-1) != chosen).double().mean(dim=0)
+    return disagreement_of(predictions.log_probs())
 
 
-def _entropy(log_probs: Tensor) -> Tensor:
+def entropy_of(log_probs: Tensor) -> Tensor:
+    """Entropy in nats, from log probabilities [..., classes]."""
     return -(log_probs.exp() * log_probs).sum(dim=-1)
+
+
+def mutual_information_of(log_probs: Tensor) -> Tensor:
+    """See `mutual_information`; from the members' log probabilities [members, images, classes]."""
+    return (entropy_of(pool(log_probs)) - entropy_of(log_probs).mean(dim=0)).clamp_min(0.0)
+
+
+def disagreement_of(log_probs: Tensor) -> Tensor:
+    """See `disagreement`; from the members' log probabilities [members, images, classes]."""
+    chosen = pool(log_probs).argmax(dim=-1)
+    return (log_probs.argmax(dim=-1) != chosen).double().mean(dim=0)

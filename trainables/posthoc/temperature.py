@@ -10,7 +10,7 @@ from torch import Tensor
 from trainables.metrics import evaluate_splits, headline, negative_log_likelihood, prefixed
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, calibration_split, evaluated_splits
 from trainables.posthoc.stopwatch import Stopwatch
-from trainables.predictions import Predictions
+from trainables.predictions import LEAST_LOG_PROB, Predictions, pool
 from trainables.spec import Temperature
 
 SMALLEST, LARGEST = 0.05, 20.0
@@ -90,7 +90,14 @@ def run(task: Temperature, network: TrainedNetwork) -> PosthocResult:
 
 def scores(predictions: Predictions) -> Tensor:
     """What is divided by the temperature: the only member's logits, or the pooled log probabilities."""
-    return predictions.logits[0].double() if predictions.members == 1 else predictions.pooled().logits[0]
+    return scores_of(predictions.logits)
+
+
+def scores_of(logits: Tensor) -> Tensor:
+    """The same from logits [members, images, classes], for images whose truth nobody knows."""
+    if len(logits) == 1:
+        return logits[0].double()
+    return pool(torch.log_softmax(logits.double(), dim=-1)).clamp_min(LEAST_LOG_PROB)
 
 
 def range_remarks(temperature: float) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 import pytest
 
-from trainables.data.external import list_external, prepare_external
+from trainables.data.external import external_fingerprints, list_external, prepare_external
 from trainables.data.prepare import DataSource, load
 from trainables.data.problems import DataProblem
 from trainables.spec import CovidRadiography
@@ -30,7 +30,7 @@ def test_a_class_that_the_network_does_not_know_is_an_error_unless_mapped(covid_
 
 def test_folders_of_other_names_can_be_mapped(covid_folder):
     source = DataSource(root=covid_folder(2, classes=("healthy", "Tuberculosis")))
-    with pytest.raises(DataProblem, match="does not have the layout"):
+    with pytest.raises(DataProblem, match=r"does not know the class 'Tuberculosis'.*--map"):
         list_external(SPEC, source, classes=KNOWN)
     renamed = {"healthy": "Normal", "Tuberculosis": "Viral Pneumonia"}
     listing = list_external(SPEC, source, classes=KNOWN, renamed=renamed)
@@ -41,3 +41,21 @@ def test_folders_of_other_names_can_be_mapped(covid_folder):
 def test_a_map_to_an_unknown_class_is_refused(covid_folder):
     with pytest.raises(DataProblem, match="--map Lung_Opacity=Opacity: the network does not know the class 'Opacity'"):
         list_external(SPEC, DataSource(root=covid_folder(1)), classes=KNOWN, renamed={"Lung_Opacity": "Opacity"})
+
+
+def test_a_map_of_a_folder_that_is_not_there_is_refused(covid_folder):
+    with pytest.raises(DataProblem, match=r"--map Norml=Normal: .* has no folder Norml/images. Did you mean 'Normal'"):
+        list_external(SPEC, DataSource(root=covid_folder(1, classes=KNOWN)), classes=KNOWN, renamed={"Norml": "Normal"})
+
+
+def test_the_fingerprint_follows_the_content_and_the_patients(covid_folder, tmp_path):
+    root = covid_folder(2, classes=KNOWN)
+    source = DataSource(root=root)
+    before = external_fingerprints(list_external(SPEC, source, classes=KNOWN))
+    rows = "path,patient\n" + "".join(f"{name}/images/{name}-1.png,one\n" for name in KNOWN)
+    (tmp_path / "patients.csv").write_text(rows)
+    with_patients = list_external(SPEC, DataSource(root=root, patients=tmp_path / "patients.csv"), classes=KNOWN)
+    assert external_fingerprints(with_patients)[:1] == before
+    assert len(external_fingerprints(with_patients)) == 2
+    (root / "Normal" / "images" / "Normal-1.png").write_bytes((root / "COVID" / "images" / "COVID-1.png").read_bytes())
+    assert external_fingerprints(list_external(SPEC, source, classes=KNOWN)) != before

@@ -1,0 +1,114 @@
+"""`orchestrator evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+
+if TYPE_CHECKING:
+    from orchestrator.external.evaluation import EvaluatedRow, Evaluation
+
+SHOWN = ("accuracy", "ece", "nll")
+
+
+@click.command("evaluate")
+@click.argument("sweep", required=False)
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Folder in the layout of the sweep's data."
+)
+@click.option("--patients", type=click.Path(path_type=Path), help="CSV with the columns path, patient.")
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="FOLDER=CLASS",
+    help="Count a class folder as a class of the sweep. Repeatable.",
+)
+@click.option("--all", "every_trial", is_flag=True, help="Every completed trial, not the best and the ensembles' only.")
+@storage_option
+@click.option("--quiet", is_flag=True, help="No progress display.")
+@json_option
+def command(
+    sweep: str | None,
+    data: Path,
+    patients: Path | None,
+    maps: Sequence[str],
+    every_trial: bool,
+    storage: Path,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Evaluate a sweep's networks and ensembles on another data folder (external validation).
+
+    SWEEP is the newest one if it is left out. Networks are chosen on the sweep's val split and calibrated on its calib
+    split; the folder is only judged on. What was computed before is read.
+    """
+    from orchestrator.cli.late_progress import LateProgress
+    from orchestrator.external.evaluate import evaluate
+
+    ledger = find_sweep(storage, sweep)
+    found = evaluate(
+        storage,
+        ledger.name,
+        data,
+        patients=patients,
+        classes=parse_maps(maps),
+        every_trial=every_trial,
+        on_progress=LateProgress(quiet=quiet),
+    )
+    if as_json:
+        print_json(found.to_plain())
+    else:
+        _tell(found)
+
+
+def parse_maps(maps: Sequence[str]) -> dict[str, str]:
+    """Class by class folder from `FOLDER=CLASS`.
+
+    Raises:
+        ValueError: a text without `=`, or two classes for one folder.
+    """
+    classes: dict[str, str] = {}
+    for text in maps:
+        folder, equals, name = text.partition("=")
+        if not (equals and folder and name):
+            raise ValueError(f"--map {text!r} wants FOLDER=CLASS, such as --map Healthy=Normal.")
+        if classes.setdefault(folder, name) != name:
+            raise ValueError(
+                f"--map {text!r}: the folder {folder!r} is mapped to {classes[folder]!r} already, and it is one class. "
+                "Leave one of the two out."
+            )
+    return classes
+
+
+def _tell(found: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    data = found.data
+    patients = f", {data.patients} patients" if data.patients else ""
+    counts = ", ".join(f"{name} {count}" for name, count in data.classes.items())
+    table = Table(title=f"{found.sweep} on {data.folder}: {data.images} images{patients} ({counts})")
+    table.add_column("chosen on val")
+    for metric in SHOWN:
+        table.add_column(metric, justify="right")
+    table.add_column("T", justify="right")
+    for row in found.rows:
+        name = f"{row.name} (best)" if row.key == found.best else row.name
+        table.add_row(name, *(_change(row, metric) for metric in SHOWN), f"{row.temperature:.3f}")
+    Console(width=None).print(table)
+    click.echo("before -> after temperature scaling, fitted on the sweep's own calib split. All metrics: --json")
+    for remark in found.remarks:
+        click.echo(f"note: {remark}", err=True)
+
+
+def _change(row: EvaluatedRow, metric: str) -> str:
+    before, after = (row.metrics[f"{stage}/{metric}"] for stage in ("uncalibrated", "temperature"))
+    if before is None or after is None:
+        return "-"
+    return f"{before:.3f}" if before == after else f"{before:.3f} -> {after:.3f}"
