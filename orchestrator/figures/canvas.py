@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, GRID, SOFT = "#1d2a35", "#66727e", "#dfe4e9", "#a9b4bf"
 ACCENT, SECOND, GOOD, BAD = "#0d6a8b", "#d2751f", "#2a8a4a", "#c4303b"
+SURFACE = "#fefefe"
 
 COLOURS = {
     "ink": INK,
@@ -22,6 +23,7 @@ COLOURS = {
     "second": SECOND,
     "good": GOOD,
     "bad": BAD,
+    "surface": SURFACE,
 }
 
 POINTS_PER_INCH = 72
@@ -57,9 +59,16 @@ def style(axes: Axes) -> None:
         axes.spines[side].set_color(GRID)
 
 
-def legend(axes: Axes, **options: object) -> None:
-    """A legend without a frame."""
-    axes.legend(frameon=False, fontsize=9.5, labelcolor=INK, **options)
+def legend(axes: Axes) -> None:
+    """A legend without a frame, where it hides least."""
+    axes.legend(frameon=False, fontsize=9.5, labelcolor=INK, loc="best")
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Ticks of the horizontal axis at whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def plain(text: str) -> str:
@@ -79,7 +88,7 @@ def svg_text(figure: Figure) -> str:
     import matplotlib
 
     buffer = io.StringIO()
-    options = {"svg.fonttype": "none", "svg.hashsalt": "figure"}
+    options: Any = {"svg.fonttype": "none", "svg.hashsalt": "figure"}
     with matplotlib.rc_context(options):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)

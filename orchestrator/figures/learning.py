@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.figures.canvas import ACCENT, BAD, SECOND, SOFT, new_axes, new_figure
+from orchestrator.figures.canvas import ACCENT, BAD, SECOND, SOFT, new_axes, whole_numbers
 from orchestrator.figures.words import metric_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, FigureBase
+    from matplotlib.figure import FigureBase
 
     from orchestrator.storage.ledger import Row
 
@@ -28,17 +28,9 @@ def draw_learning_curves(figure: FigureBase, rows: Sequence[Row], metric: str, *
         best: name of the row that stands out, and whose kept epoch is marked.
     """
     axes = new_axes(figure, title=metric_label(metric), x="epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(axes)
     for row in sorted(rows, key=lambda row: row.name == best):
         _line(axes, row, metric, is_best=row.name == best)
-
-
-def learning_figure(rows: Sequence[Row], *, best: str | None = None) -> Figure:
-    """Training loss, NLL and accuracy on val side by side."""
-    figure = new_figure(4.2 * len(SHOWN), 3.2)
-    for part, metric in zip(figure.subfigures(1, len(SHOWN), squeeze=False)[0], SHOWN, strict=True):
-        draw_learning_curves(part, rows, metric, best=best)
-    return figure
 
 
 def _line(axes: Axes, row: Row, metric: str, *, is_best: bool) -> None:

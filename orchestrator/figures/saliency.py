@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.figures.canvas import BAD, GOOD, new_figure, plain
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.figures.canvas import BAD, GOOD, plain
 
 if TYPE_CHECKING:
-    import numpy as np
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-    from torch import Tensor
+    from matplotlib.figure import FigureBase
 
 OUTLINE = "#37e0b0"
-STRONGEST = 0.72  # opacity of the map where it is highest: the radiograph stays visible below
+STRONGEST = 0.75  # opacity of the map where it is highest: the radiograph stays visible below
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Explained:
     """An explained image.
 
@@ -41,15 +41,15 @@ class Explained:
         return self.target == self.predicted
 
 
-def explained_images(tensors: Mapping[str, Tensor], classes: Sequence[str]) -> Iterator[Explained]:
-    """The gallery of an AOPC result, image by image."""
+def explained_images(tensors: Mapping[str, Any], classes: Sequence[str]) -> Iterator[Explained]:
+    """The gallery of an AOPC result (`gallery/pixels`, `/maps`, `/targets`, `/predicted`, `/masks`), image by image."""
     masks = tensors.get("gallery/masks")
     for row, pixels in enumerate(tensors.get("gallery/pixels", ())):
-        heat = tensors["gallery/maps"][row].double().clamp_min(0)
+        heat = np.maximum(np.asarray(tensors["gallery/maps"][row], dtype=float), 0)
         yield Explained(
-            pixels=pixels.numpy(),
-            heat=(heat / heat.max().clamp_min(1e-12)).numpy(),
-            mask=None if masks is None else masks[row].bool().numpy(),
+            pixels=np.asarray(pixels),
+            heat=heat / max(float(heat.max()), 1e-12),
+            mask=None if masks is None else np.asarray(masks[row], dtype=bool),
             target=classes[int(tensors["gallery/targets"][row])],
             predicted=classes[int(tensors["gallery/predicted"][row])],
         )
@@ -58,16 +58,14 @@ def explained_images(tensors: Mapping[str, Tensor], classes: Sequence[str]) -> I
 def heat_colours(heat: NDArray[np.float64]) -> NDArray[np.uint8]:
     """A map as colours that are clear where it is low, [height, width, 4] uint8."""
     import matplotlib
-    import numpy as np
 
-    colours = matplotlib.colormaps["inferno"](0.25 + 0.7 * heat)
-    colours[..., 3] = STRONGEST * np.clip(heat * 1.6, 0, 1)
+    colours = matplotlib.colormaps["inferno"](0.3 + 0.65 * heat)
+    colours[..., 3] = STRONGEST * heat**0.8
     return np.round(colours * 255).astype(np.uint8)
 
 
 def outlines(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     """Closed lines around a mask, each [points, 2] as (x, y) in pixels from the upper left corner of the image."""
-    import numpy as np
     from contourpy import contour_generator
 
     padded = np.pad(mask.astype(float), 1)  # a lesion at the border has a closed line too
@@ -75,19 +73,16 @@ def outlines(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     return [np.asarray(line) - 0.5 for line in lines]
 
 
-def saliency_figure(images: Sequence[Explained]) -> Figure:
-    """A picture of all: radiographs above, maps with the outline of the true lesion below."""
-    figure = new_figure(1.9 * max(1, len(images)), 4.2)
-    grid = figure.subplots(2, max(1, len(images)), squeeze=False)
-    for axes in grid.flat:
+def draw_saliency(figure: FigureBase, image: Explained) -> None:
+    """The radiograph beside its map, both with the outline of the true lesion; a wrong prediction is titled in red."""
+    extent = (0, image.pixels.shape[1], image.pixels.shape[0], 0)
+    panels = figure.subplots(1, 2)
+    for axes in panels:
         axes.set_axis_off()
-    for (above, below), image in zip(grid.T, images, strict=False):
-        extent = (0, image.pixels.shape[1], image.pixels.shape[0], 0)
-        for axes in (above, below):
-            axes.imshow(image.pixels, cmap="gray", vmin=0, vmax=255, extent=extent)
-        below.imshow(heat_colours(image.heat), extent=extent)
-        for line in outlines(image.mask) if image.mask is not None else []:
-            below.plot(*line.T, color=OUTLINE, linewidth=1.4)
-        title = f"{image.target}\n→ {image.predicted}"
-        above.set_title(plain(title), fontsize=9, color=GOOD if image.is_right else BAD)
-    return figure
+        axes.imshow(image.pixels, cmap="gray", vmin=0, vmax=255, extent=extent)
+    panels[1].imshow(heat_colours(image.heat), extent=extent)
+    for line in outlines(image.mask) if image.mask is not None else []:
+        for axes in panels:
+            axes.plot(*line.T, color=OUTLINE, linewidth=1.4)
+    title = f"{image.target} → {image.predicted}"
+    panels[0].set_title(plain(title), fontsize=9.5, loc="left", color=GOOD if image.is_right else BAD)

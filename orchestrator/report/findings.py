@@ -64,7 +64,8 @@ class Findings:
             row.key: row for row in reversed(self.results) if row.kind != "ensemble" and row.state == "completed"
         }
         best = self.best.key if self.best else ""
-        return sorted(reversed(distinct.values()), key=lambda row: row.key != best)
+        in_order = reversed(list(distinct.values()))
+        return sorted(in_order, key=lambda row: row.key != best)
 
     @property
     def seeds(self) -> list[ResultRow]:

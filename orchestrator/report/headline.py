@@ -58,7 +58,11 @@ def tiles(findings: Findings) -> list[Tile]:
     gain = best.metrics.get("aopc/test/aopc_gain", best.metrics.get("aopc/val/aopc_gain"))
     if gain is not None:
         found.append(
-            Tile(value=f"{gain:+.3f}", title="AOPC over random order", note="Grad-CAM; above 0 the maps know something")
+            Tile(
+                value=f"{gain:+.3f}",
+                title="AOPC over random order",
+                note="above 0, Grad-CAM points at what the network uses",
+            )
         )
     return [tile for tile in found if tile.value != DASH]
 
@@ -78,10 +82,9 @@ def _calibration_sentence(best: ResultRow) -> list[str]:
     fitted = best.metrics.get("temperature/calib/temperature")
     if before is None or after is None:
         return []
-    change = "brings" if after < before else "does not lower it: it goes"
     by = f"Temperature scaling (T = {fitted:.2f})" if fitted is not None else "Temperature scaling"
     if after < before:
-        return [f"{by} {change} its expected calibration error from {before:.3f} to {after:.3f}."]
+        return [f"{by} brings its expected calibration error from {before:.3f} to {after:.3f}."]
     return [f"{by} does not lower its expected calibration error: {before:.3f} before, {after:.3f} after."]
 
 

@@ -1,4 +1,4 @@
-"""Where the numbers come from: data, warnings, failures, versions, keys, seconds."""
+"""Where the numbers come from: data, failures, versions, keys, seconds."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import Any
 
 from orchestrator.figures.words import task_label
 from orchestrator.report.findings import Findings
-from orchestrator.report.text import seconds_text
+from orchestrator.report.text import seconds_text, some_names
 from trainables.spec import SPLITS, PosthocSpec, from_plain
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataCounts:
-    """A prepared data set: its key, splits, and images by class and split with the sums."""
+    """A prepared data set: its key, and images by class and split with the sums.
+
+    Attributes:
+        key: of the data set.
+        splits: the columns of `rows`, which have the sum at their end.
+        rows: classes with their counts; the sum at the end.
+        images, groups: how many.
+        torn: how often a group (a patient, where patients are known) stands in one split too many.
+    """
 
     key: str
     splits: tuple[str, ...]
     rows: tuple[tuple[str, tuple[int, ...]], ...]
     images: int
     groups: int
+    torn: int
     patients_known: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remark:
-    """A sentence that a reader must know, and whom it is about."""
-
-    text: str
-    about: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,18 +58,6 @@ def data_counts(findings: Findings) -> list[DataCounts]:
     return [_counts(key, table) for key in keys if (table := findings.table(key))]
 
 
-def remarks(findings: Findings) -> list[Remark]:
-    """Remarks of the data first, then those of the tasks, each sentence once."""
-    about: dict[str, list[str]] = defaultdict(list)
-    for key in dict.fromkeys(row.data_key for row in findings.rows):
-        for text in findings.table(key).get("remarks", ()):
-            about[text].append("data")
-    for row in findings.results:
-        for text in row.remarks:
-            about[text].append(row.name)
-    return [Remark(text=text, about=_some(names)) for text, names in about.items()]
-
-
 def failures(findings: Findings) -> list[Failure]:
     """Failed trials and members, then failed tasks."""
     found = [
@@ -76,7 +65,7 @@ def failures(findings: Findings) -> list[Failure]:
     ]
     for plain in findings.failures.values():
         networks = [findings.names.get(key, key) for key in plain["members"]]
-        found.append(Failure(what=_task_name(plain["task"]), about=_some(networks), error=plain["error"]))
+        found.append(Failure(what=_task_name(plain["task"]), about=some_names(networks), error=plain["error"]))
     return found
 
 
@@ -123,14 +112,9 @@ def _counts(key: str, table: Mapping[str, Any]) -> DataCounts:
         rows=tuple((name, (*numbers, sum(numbers))) for name, numbers in rows),
         images=len(table["ids"]),
         groups=len(set(table["groups"])),
+        torn=len(set(zip(table["groups"], table["splits"], strict=True))) - len(set(table["groups"])),
         patients_known=table["patients_known"],
     )
-
-
-def _some(names: list[str]) -> str:
-    """The first names, and how many there are beyond them."""
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(names[:4]) + more
 
 
 def _task_name(plain: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 DASH = "–"
@@ -46,3 +47,9 @@ def plural(count: int, noun: str) -> str:
 def percent_text(share: float) -> str:
     """A share as a percentage with one digit."""
     return f"{100 * share:.1f} %"
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first four names, and how many there are beyond them."""
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more

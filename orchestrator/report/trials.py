@@ -104,7 +104,7 @@ def _cell(column: Column, row: ResultRow) -> Cell:
 
 def _reason(row: ResultRow, reason: str) -> str:
     if row.state == "stopped":
-        return reason or f"stopped by the scheduler after epoch {row.epochs}"
+        return reason or f"by the scheduler, after epoch {row.epochs}"
     if row.state == "superseded":
         return "other members took its place"
     return reason

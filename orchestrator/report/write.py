@@ -14,6 +14,7 @@ from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
+from orchestrator.report.remarks import remarks_of
 from orchestrator.report.saliency import saliency_tiles
 from orchestrator.report.text import number_text, plural, short_text, time_text
 from orchestrator.report.trials import headings, table_rows
@@ -30,7 +31,8 @@ def write_report(store: Store, ledger: Ledger, path: Path) -> Path:
     """Write the report of a sweep, finished or not, as one HTML file that opens anywhere.
 
     Args:
-        store, ledger: of the sweep.
+        store: with the artifacts.
+        ledger: of the sweep.
         path: the file; it is replaced as a whole.
 
     Returns:
@@ -75,7 +77,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "by_class": by_class(findings),
         "best": findings.best,
         "data": origin.data_counts(findings),
-        "remarks": origin.remarks(findings),
+        "remarks": remarks_of(findings),
         "failures": origin.failures(findings),
         "stages": origin.stages(findings),
         "versions": origin.versions(findings),
