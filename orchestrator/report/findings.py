@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.posthoc import predictions_file
-from orchestrator.report.summary import best_key, best_of
+from orchestrator.report.summary import best_of, best_trial
 from orchestrator.results import ResultRow, objectives_of, result_rows
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import MissingArtifact, Store
@@ -123,7 +123,6 @@ def gather(store: Store, ledger: Ledger) -> Findings:
     """Read a sweep."""
     definition = ledger.definition()
     objectives, results = objectives_of(definition), tuple(result_rows(store, ledger))
-    best = best_key(results, objectives[0])
     return Findings(
         store=store,
         name=ledger.name,
@@ -132,7 +131,7 @@ def gather(store: Store, ledger: Ledger) -> Findings:
         objectives=objectives,
         rows=tuple(ledger.rows()),
         results=results,
-        best=next((row for row in results if row.key == best), None),
+        best=best_trial(results, objectives[0]),
         best_ensemble=best_of([row for row in results if row.kind == "ensemble"], objectives[0]),
         failures=ledger.failures(),
     )

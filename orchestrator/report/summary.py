@@ -9,10 +9,9 @@ from orchestrator.results import ResultRow
 from search_spaces.objective import Objective
 
 
-def best_key(rows: Sequence[ResultRow], objective: Objective) -> str | None:
-    """Key of the best completed trial by the objective on val; of equals the earlier one."""
-    best = best_of([row for row in rows if row.kind == "trial"], objective)
-    return best.key if best else None
+def best_trial(rows: Sequence[ResultRow], objective: Objective) -> ResultRow | None:
+    """The best completed trial by the objective on val; of equals the earlier one."""
+    return best_of([row for row in rows if row.kind == "trial"], objective)
 
 
 def best_of(rows: Sequence[ResultRow], objective: Objective) -> ResultRow | None:

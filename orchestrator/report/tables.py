@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.columns import columns_of
-from orchestrator.report.summary import best_key
+from orchestrator.report.summary import best_trial
 from orchestrator.report.text import number_text
 from orchestrator.results import ResultRow, objectives_of, result_rows
 from orchestrator.storage.ledger import Ledger
@@ -54,13 +54,13 @@ def results_csv(rows: Sequence[ResultRow]) -> str:
 def results_markdown(rows: Sequence[ResultRow], objectives: Sequence[Objective]) -> str:
     """The headline columns as a Markdown table; the best trial is bold."""
     columns = columns_of(rows, objectives)
-    best = best_key(rows, objectives[0])
+    best = best_trial(rows, objectives[0])
     lines = [
         "| name | state | epochs | " + " | ".join(column.title for column in columns) + " |",
         "| --- | --- | ---: |" + " ---: |" * len(columns),
     ]
     for row in rows:
-        name = f"**{row.name}**" if row.key == best and row.kind == "trial" else row.name
+        name = f"**{row.name}**" if row is best else row.name
         numbers = [number_text(column.value(row), column.digits) for column in columns]
         lines.append("| " + " | ".join([name, row.state, str(row.epochs or "–"), *numbers]) + " |")
     return "\n".join(lines) + "\n"

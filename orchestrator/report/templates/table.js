@@ -26,4 +26,4 @@ for (const input of document.querySelectorAll("input[data-filters]")) {
     for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
   });
 }
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => (each.open = true)));
+addEventListener("beforeprint", () => document.querySelectorAll("details.print").forEach((each) => (each.open = true)));
