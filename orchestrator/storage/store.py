@@ -171,6 +171,10 @@ class Store:
         (home / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(home, ignore_errors=True)
 
+    def size(self, key: str) -> int:
+        """Bytes on disk of everything under a key, attempts that came to nothing included."""
+        return sum(path.stat().st_size for path in self._home(key).rglob("*") if path.is_file())
+
     def damaged(self, key: str) -> list[str]:
         """Names of the files whose content is not what the manifest says."""
         manifest = self.manifest(key)

@@ -17,7 +17,15 @@ from trainables.spec import to_plain
 IDENTITY = ("space", "objectives", "searcher", "scheduler", "seed", "overrides", "fingerprints")
 
 
-def define(sweep: Sweep, overrides: Overrides, *, name: str, data: str, fingerprints: Sequence[str]) -> dict[str, Any]:
+def define(
+    sweep: Sweep,
+    overrides: Overrides,
+    *,
+    name: str,
+    data: str,
+    fingerprints: Sequence[str],
+    request: Mapping[str, Any],
+) -> dict[str, Any]:
     """The definition as JSON values.
 
     Args:
@@ -26,6 +34,7 @@ def define(sweep: Sweep, overrides: Overrides, *, name: str, data: str, fingerpr
         name: name of the sweep.
         data: the data folder, for people.
         fingerprints: content of the data, for identity.
+        request: what the user asked for, so that later commands need the sweep's name only.
     """
     return {
         "name": name,
@@ -41,6 +50,7 @@ def define(sweep: Sweep, overrides: Overrides, *, name: str, data: str, fingerpr
         "overrides": overrides.to_plain(),
         "data": data,
         "fingerprints": list(fingerprints),
+        "request": dict(request),
         "description": sweep.description,
         "created": time.time(),
         "versions": versions(),

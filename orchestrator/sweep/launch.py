@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.executors.protocol import Executor
 from orchestrator.storage.ledger import Ledger
@@ -46,6 +46,7 @@ class Launch:
         source: where the data files lie.
         concurrent: trials at once, or None for as many as fit.
         stopped_too: also run post-hoc tasks on trials that the scheduler stopped.
+        request: what the user asked for, so that later commands need the sweep's name only.
     """
 
     sweep: Sweep
@@ -55,6 +56,7 @@ class Launch:
     source: DataSource = field(default_factory=DataSource)
     concurrent: int | None = None
     stopped_too: bool = False
+    request: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +95,15 @@ def run_sweep(
     with ledger.lock:
         preparation = Preparation(store, launch.source, _tell_decoding(observers))
         prints = sorted({each for spec in sample_specs(launch) for each in preparation.fingerprints(spec.data)})
-        data = str(launch.source.root or "")
-        settle(ledger, define(launch.sweep, launch.overrides, name=launch.name, data=data, fingerprints=prints))
+        wanted = define(
+            launch.sweep,
+            launch.overrides,
+            name=launch.name,
+            data=str(launch.source.root or ""),
+            fingerprints=prints,
+            request=launch.request,
+        )
+        settle(ledger, wanted)
         with _recorded(ledger), Interrupts() as interrupts:
             return _run(launch, executor, observers, store, ledger, preparation, interrupts, posthoc_only)
 
@@ -178,7 +187,7 @@ class _Recorded(AbstractContextManager[None]):
         self._ledger = ledger
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            self._ledger.write_outcome("interrupted")
-        elif error is not None:
+        if isinstance(error, Exception):
             self._ledger.write_outcome("failed", str(error))
+        elif error is not None:
+            self._ledger.write_outcome("interrupted")

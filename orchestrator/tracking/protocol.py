@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 RunStatus: TypeAlias = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 KEY_TAG = "orchestrator.key"
 SWEEP_TAG = "orchestrator.sweep"
+KIND_TAG = "orchestrator.kind"
+DIGEST_TAG = "orchestrator.digest"
+
+# runs that no row of a ledger stands for, and that are no orphans: external validations, explained images
+LOOSE_KINDS = ("evaluation", "explanation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,20 +36,39 @@ class MetricPoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A file of a run, made when it is sent.
+
+    Attributes:
+        identity: another one means another content.
+        content: gives the bytes.
+    """
+
+    identity: str
+    content: Callable[[], bytes] = field(compare=False)
+
+
+def text_artifact(text: str) -> Artifact:
+    """A text file."""
+    return Artifact(identity=hashlib.sha256(text.encode()).hexdigest(), content=text.encode)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunUpdate:
     """What a run shall hold. Applied as often as one likes, the run holds it once.
+
+    A tracker writes in the order files, status, params and metrics, tags: where the tags have arrived, all has.
 
     Attributes:
         key: identity of the run within its sweep: an artifact key, or the sweep's name for the parent.
         name: what a person reads.
-        parent: key of the parent run, or None for the sweep itself.
+        parent: key of the parent run, which has been applied before; None for the sweep itself.
         status: where it stands.
         start_ms, end_ms: milliseconds since 1970; end 0 while it runs.
-        params: settings as text.
-        tags: further tags.
-        metrics: points to log.
-        files: artifact path to a file with the content.
-        texts: artifact path to text.
+        params: settings as text. The first value of a name stays: MLflow's params cannot change.
+        tags: further tags; the last value of a name counts.
+        metrics: points to log; those with a non-finite value are left out.
+        artifacts: by path inside the run.
     """
 
     key: str
@@ -56,13 +80,12 @@ class RunUpdate:
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Sequence[MetricPoint] = ()
-    files: Mapping[str, Path] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """A run as the server knows it."""
+    """A run as the server knows it; of each metric the value at the highest step, the latest of several."""
 
     run_id: str
     key: str
@@ -80,19 +103,35 @@ class Tracker(Protocol):
     def apply(self, update: RunUpdate) -> str:
         """Find the run by its key or create it, bring it up to date, and return its id.
 
+        A run that somebody deleted by hand is restored, and of doubled runs the first one is kept: the ledger says
+        which runs there are.
+
         Raises:
             TrackingError: the server cannot be reached or refuses; nothing needs to be undone, apply it again later.
+            ValueError: the parent was not applied before.
         """
         ...
 
     def runs(self) -> list[RunRecord]:
-        """All runs of the sweep, doubled ones too."""
+        """All runs of the sweep that are not deleted, doubled ones too.
+
+        Raises:
+            TrackingError: the server cannot be reached.
+        """
         ...
 
     def history(self, key: str, metric: str) -> list[MetricPoint]:
-        """Every point of a metric of the run with that key, in order of step."""
+        """Every point of a metric of the run with that key, in order of step and time.
+
+        Raises:
+            TrackingError: the server cannot be reached.
+        """
         ...
 
     def delete(self) -> int:
-        """Remove all runs of the sweep and return how many there were."""
+        """Remove all runs of the sweep and return how many there were.
+
+        Raises:
+            TrackingError: the server cannot be reached.
+        """
         ...

@@ -8,6 +8,7 @@ Four classes, or those of them that are there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,25 +25,29 @@ def matches(root: Path) -> bool:
     return any((root / name / "images").is_dir() for name in CLASSES)
 
 
-def list_files(root: Path) -> Listing:
+def list_files(root: Path, renamed: Mapping[str, str] | None = None) -> Listing:
     """List the images of a folder in this layout.
+
+    Args:
+        root: the data folder.
+        renamed: class by name of the folder, for folders that are called otherwise or shall count as another class.
 
     Raises:
         DataProblem: no class folder, a class folder of an unknown name or without images, a link that leaves the root.
     """
-    _refuse_unknown_classes(root)
-    classes = tuple(name for name in CLASSES if (root / name).is_dir())
+    folders = _class_folders(root, renamed or {})
+    classes = tuple(dict.fromkeys(folders.values()))
     ids: list[str] = []
     targets: list[int] = []
     masks: list[str | None] = []
     remarks: list[str] = []
-    for target, name in enumerate(classes):
-        images, others = _images_of(root, name)
-        of_class = _masks_of(root, name)
-        ids += [f"{name}/images/{image}" for image in images]
-        targets += [target] * len(images)
-        masks += [of_class.get(Path(image).stem) for image in images]
-        remarks += _about_others(name, others)
+    for folder, name in folders.items():
+        images, others = _images_of(root, folder)
+        of_folder = _masks_of(root, folder)
+        ids += [f"{folder}/images/{image}" for image in images]
+        targets += [classes.index(name)] * len(images)
+        masks += [of_folder.get(Path(image).stem) for image in images]
+        remarks += _about_others(folder, others)
     return Listing(
         root=root,
         image_ids=tuple(ids),
@@ -74,15 +79,18 @@ def _masks_of(root: Path, name: str) -> dict[str, str]:
     return {Path(mask).stem: f"{name}/masks/{mask}" for mask in image_files(root, f"{name}/masks")[0]}
 
 
-def _refuse_unknown_classes(root: Path) -> None:
+def _class_folders(root: Path, renamed: Mapping[str, str]) -> dict[str, str]:
+    """Class by name of the folder: the published classes in their order, then what was renamed."""
+    known = {name: renamed.get(name, name) for name in (*CLASSES, *sorted(renamed))}
     for folder in sorted(root.iterdir()):
-        if folder.name not in CLASSES and (folder / "images").is_dir():
+        if folder.name not in known and (folder / "images").is_dir():
             raise DataProblem(
                 f"{folder}: {folder.name!r} is no class of this layout, which is {EXPECTED}. Rename the folder to one of "
                 "these classes, or move it away.",
                 "unknown_class",
                 folder,
             )
+    return {folder: name for folder, name in known.items() if (root / folder).is_dir()}
 
 
 def _about_others(name: str, others: list[str]) -> list[str]:

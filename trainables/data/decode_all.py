@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from trainables.data.decoding import THUMBNAIL, decode_mask, decode_with_thumbnail
 from trainables.data.listing import Listing
 from trainables.data.problems import BadImage, all_bad
-from trainables.data.stored import IMAGES, LUNG_MASKS, new_array
+from trainables.data.stored import IMAGES, LUNG_MASKS, THUMBNAILS, new_array
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the images done and the images there are."""
@@ -23,7 +23,7 @@ _AT_ONCE = 512
 
 
 def decode_all(listing: Listing, size: int, folder: Path, on_progress: Progress | None = None) -> NDArray[np.uint8]:
-    """Write `images.npy`, and `lung_masks.npy` if every image has such a mask, in the order of the listing.
+    """Write `images.npy`, `thumbnails.npy`, and `lung_masks.npy` if every image has such a mask, in the listing's order.
 
     Memory stays flat: finished pages belong to the file. Threads suffice, because Pillow decodes without the lock.
 
@@ -37,7 +37,7 @@ def decode_all(listing: Listing, size: int, folder: Path, on_progress: Progress 
     pixels = new_array(folder / IMAGES, (count, size, size), np.uint8)
     with_masks = None not in listing.lung_masks
     masks = new_array(folder / LUNG_MASKS, (count, size, size), np.bool_) if with_masks else None
-    thumbnails = np.empty((count, THUMBNAIL, THUMBNAIL), np.uint8)
+    thumbnails = new_array(folder / THUMBNAILS, (count, THUMBNAIL, THUMBNAIL), np.uint8)
 
     def decode(row: int) -> BadImage | None:
         try:

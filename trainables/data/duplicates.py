@@ -6,6 +6,7 @@ because chest radiographs resemble one another, a candidate counts only if the t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,11 +16,12 @@ from trainables.data.disjoint_sets import DisjointSets
 
 RADIUS = 10
 """Largest Hamming distance of two hashes of 64 bits."""
-CORRELATION = 0.99
-"""Least correlation of two thumbnails."""
+CORRELATION = 0.985
+"""Least correlation of two thumbnails. Among 977 chest radiographs no two reach 0.975, and 982 pairs are within the radius;
+a copy saved at JPEG quality 40, at half the size, with another gamma or contrast, or cropped by 1 % lies above."""
 
 _ROWS = 128
-_PAIRS = 16_384
+_PAIRS = 4_096
 
 
 def near_duplicates(
@@ -35,30 +37,39 @@ def near_duplicates(
     Returns:
         [images], the row of the first image of each one's cluster; its own row for an image without a double.
     """
-    _, first, same = np.unique(thumbnails.reshape(len(thumbnails), -1), axis=0, return_index=True, return_inverse=True)
-    hashes, unit = perceptual_hashes(thumbnails[first]), _unit_vectors(thumbnails[first])
-    sets = DisjointSets(len(first))
-    for left, right in _within(hashes, radius):
+    sets = DisjointSets(len(thumbnails))
+    rows = _join_equal(thumbnails, sets)
+    for left, right in _within(perceptual_hashes(thumbnails, rows), radius):
         for start in range(0, len(left), _PAIRS):
-            a, b = left[start : start + _PAIRS], right[start : start + _PAIRS]
-            alike = np.einsum("ij,ij->i", unit[a], unit[b]) >= correlation
+            a, b = rows[left[start : start + _PAIRS]], rows[right[start : start + _PAIRS]]
+            alike = _correlations(thumbnails[a], thumbnails[b]) >= correlation
             for one, other in zip(a[alike].tolist(), b[alike].tolist(), strict=True):
                 sets.join(one, other)
-    clusters = sets.roots()[same.ravel()]
-    _, earliest, numbers = np.unique(clusters, return_index=True, return_inverse=True)
-    return earliest[numbers].astype(np.int64)
+    return sets.roots()
 
 
-def perceptual_hashes(thumbnails: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return [images] hashes: the signs of 64 low frequencies of the cosine transform against their median."""
+def perceptual_hashes(thumbnails: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> NDArray[np.uint64]:
+    """Return the hashes of images, or of some rows: 64 low frequencies of the cosine transform against their median."""
     side = thumbnails.shape[1]
-    frequencies = np.arange(9)[:, None]
-    basis = np.cos(np.pi * frequencies * (2 * np.arange(side)[None] + 1) / (2 * side)).astype(np.float32)
-    low = np.einsum("fi,nij,gj->nfg", basis, thumbnails.astype(np.float32), basis, optimize=True)
-    # all of the 8 x 8 lowest but the mean, and one more to make 64
-    chosen = np.concatenate([low[:, :8, :8].reshape(len(low), -1)[:, 1:], low[:, 8, :1]], axis=1)
-    bits = chosen > np.median(chosen, axis=1, keepdims=True)
-    return np.packbits(bits, axis=1).view(np.uint64)[:, 0]
+    chosen_rows = np.arange(len(thumbnails)) if rows is None else rows
+    basis = np.cos(np.pi * np.arange(9)[:, None] * (2 * np.arange(side)[None] + 1) / (2 * side)).astype(np.float32)
+    hashes = np.empty(len(chosen_rows), np.uint64)
+    for start in range(0, len(chosen_rows), _PAIRS):
+        block = thumbnails[chosen_rows[start : start + _PAIRS]].astype(np.float32)
+        low = np.einsum("fi,nij,gj->nfg", basis, block, basis, optimize=True)
+        # all of the 8 x 8 lowest but the mean, and one more to make 64
+        chosen = np.concatenate([low[:, :8, :8].reshape(len(low), -1)[:, 1:], low[:, 8, :1]], axis=1)
+        bits = chosen > np.median(chosen, axis=1, keepdims=True)
+        hashes[start : start + _PAIRS] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
+    return hashes
+
+
+def _join_equal(thumbnails: NDArray[np.uint8], sets: DisjointSets) -> NDArray[np.int64]:
+    """Join equal thumbnails, which would otherwise make quadratically many pairs; return the first row of each."""
+    first: dict[bytes, int] = {}
+    for row, thumbnail in enumerate(thumbnails):
+        sets.join(row, first.setdefault(hashlib.blake2b(thumbnail.tobytes(), digest_size=16).digest(), row))
+    return np.array(sorted(first.values()), np.int64)
 
 
 def _within(hashes: NDArray[np.uint64], radius: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -70,8 +81,10 @@ def _within(hashes: NDArray[np.uint64], radius: int) -> Iterator[tuple[NDArray[n
         yield left[later] + start, right[later] + start
 
 
-def _unit_vectors(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    flat -= flat.mean(1, keepdims=True)
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    return flat
+def _correlations(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Pearson correlation of each pair of thumbnails."""
+    a, b = (images.reshape(len(images), -1).astype(np.float32) for images in (one, other))
+    a -= a.mean(1, keepdims=True)
+    b -= b.mean(1, keepdims=True)
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray(np.einsum("ij,ij->i", a, b) / np.maximum(lengths, 1e-6), np.float32)

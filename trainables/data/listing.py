@@ -95,6 +95,12 @@ def _entries(root: Path, folder: str) -> Iterator[os.DirEntry[str]]:
     require_inside(root, root / folder)
     with os.scandir(root / folder) as entries:
         for entry in entries:
+            if not entry.name.isprintable():  # a line break would tear a list of image ids apart
+                raise DataProblem(
+                    f"{root / folder}: the file name {entry.name!r} holds a control character or is no UTF-8. Rename it.",
+                    "file_name",
+                    root / folder,
+                )
             if entry.is_symlink():
                 require_inside(root, Path(entry.path))
             yield entry

@@ -21,7 +21,8 @@ from numpy.typing import DTypeLike, NDArray
 from trainables.data.images import ImageSet
 from trainables.data.problems import DataProblem
 
-IMAGES, MASKS, LUNG_MASKS, TABLE = "images.npy", "masks.npy", "lung_masks.npy", "table.json"
+IMAGES, MASKS, LUNG_MASKS = "images.npy", "masks.npy", "lung_masks.npy"
+THUMBNAILS, TABLE = "thumbnails.npy", "table.json"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 from trainables.data.images import ImageSet
 from trainables.explain.aopc import BATCH_SIZE, AopcScores, area_by_step, area_over_curve, score_maps
 from trainables.explain.grad_cam import grad_cam, upsample
+from trainables.explain.inference import inference_copy
 from trainables.explain.localisation import localise
 from trainables.models.classifier import Classifier
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
@@ -53,9 +54,10 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
     with _timed(seconds, "maps"):
         maps = predicted_class_maps(classifier, images, rows, predicted)
     with _timed(seconds, "curves"):
+        chosen = intensities(images, rows)
         scores = score_maps(
-            classifier,
-            intensities(images, rows),
+            inference_copy(classifier, chosen[:2]),
+            chosen,
             maps,
             predicted=predicted[rows],
             image_ids=[images.image_ids[row] for row in rows],

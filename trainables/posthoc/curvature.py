@@ -169,7 +169,8 @@ def curvature_from_tensors(tensors: Mapping[str, Tensor]) -> Curvature:
 def eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvectors and eigenvalues of a symmetric positive semi-definite matrix, in double precision.
 
-    Rounding leaves tiny negative eigenvalues, which are set to 0.
+    Rounding leaves tiny negative eigenvalues, which are set to 0. The vectors are laid out by rows, as they are stored:
+    a posterior that is read back then predicts the same to the last bit.
     """
-    values, vectors = torch.linalg.eigh(matrix.double())
-    return vectors, values.clamp_min(0.0)
+    values, vectors = torch.linalg.eigh(matrix.detach().double())
+    return vectors.contiguous(), values.clamp_min(0.0)

@@ -148,8 +148,8 @@ def _fit_library(structure: Structure, features: Tensor, targets: Tensor, head: 
 
 
 def _diag(library: Any, head: nn.Linear) -> Curvature:
-    cut = head.weight.numel()
-    return DiagCurvature(weight_values=library.H[:cut].reshape(head.weight.shape), bias_values=library.H[cut:])
+    values, cut = library.H.detach().double(), head.weight.numel()
+    return DiagCurvature(weight_values=values[:cut].reshape(head.weight.shape), bias_values=values[cut:])
 
 
 def _kron(library: Any, head: nn.Linear) -> Curvature:

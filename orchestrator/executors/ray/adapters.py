@@ -22,7 +22,7 @@ class SourceSearcher(Searcher):  # type: ignore[misc]
         super().__init__(metric="objective", mode="min")
         self._source = source
         self._concurrent = concurrent
-        self._metric = metric
+        self._followed = metric
         self._live: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
@@ -35,7 +35,7 @@ class SourceSearcher(Searcher):  # type: ignore[misc]
         if job == WAIT:
             return None
         self._live.add(trial_id)
-        return {"job": job.to_plain(), "metric": self._metric}
+        return {"job": job.to_plain(), "metric": self._followed}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A place is free."""

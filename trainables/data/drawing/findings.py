@@ -1,12 +1,12 @@
-"""What a radiograph can show: a focal lesion, fluid, an enlarged heart; and the film that all is written on."""
+"""What a radiograph can show (a focal lesion, fluid, an enlarged heart), laid over the thorax."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.anatomy_drawing import Anatomy, Field, dome_height, heart_depth, lung_depth, ramp
-from trainables.data.thorax_drawing import (
+from trainables.data.drawing.anatomy import Anatomy, Field, dome_height, heart_depth, lung_depth, ramp
+from trainables.data.drawing.thorax import (
     draw_belly,
     draw_body,
     draw_mediastinum,
@@ -38,24 +38,24 @@ class Visit:
 
 
 def draw_visit(rng: np.random.Generator, anatomy: Anatomy) -> Visit:
-    """Draw a visit; all findings are drawn, whether shown or not, so that pictures with and without compare."""
+    """Draw a visit; every finding gets its look, shown or not, so that showing one moves nothing else."""
     spread = rng.uniform(-1.0, 1.0, 5)
     draw = rng.uniform(0.0, 1.0, 9)
     breath = 0.05 * float(spread[4])
     return Visit(
-        shift=(0.17 * float(spread[0]), 0.16 * float(spread[1])),
+        shift=(0.14 * float(spread[0]), 0.13 * float(spread[1])),
         rotation=0.11 * float(spread[2]),
         zoom=anatomy.build * (1.0 + 0.08 * float(spread[3])),
         breath=breath,
         lesion_centre=_lesion_centre(rng, anatomy, breath),
-        lesion_radius=0.11 + 0.08 * float(draw[0]),
+        lesion_radius=0.12 + 0.08 * float(draw[0]),
         lesion_stretch=0.75 + 0.55 * float(draw[1]),
         lesion_turn=6.28 * float(draw[2]),
-        lesion_density=0.34 + 0.20 * float(draw[3]),
+        lesion_density=0.38 + 0.20 * float(draw[3]),
         fluid_side=1 if draw[4] < 0.5 else -1,
-        fluid_height=0.07 + 0.25 * float(draw[5]),
+        fluid_height=0.12 + 0.24 * float(draw[5]),
         fluid_slope=0.3 + 0.7 * float(draw[6]),
-        fluid_density=0.65 + 0.35 * float(draw[7]),
+        fluid_density=0.75 + 0.25 * float(draw[7]),
         enlargement=1.18 + 0.20 * float(draw[8]),
     )
 
@@ -71,7 +71,7 @@ def _lesion_centre(rng: np.random.Generator, anatomy: Anatomy, breath: float) ->
 
 
 def body_frame(size: int, visit: Visit) -> tuple[Field, Field]:
-    """Return ``u`` and ``v`` of every pixel, each ``[size, size]``: the picture's frame shifted, turned, zoomed."""
+    """Return ``u`` and ``v`` of every pixel, each ``[size, size]``: shifted, turned, zoomed by the pose."""
     line = ((np.arange(size, dtype=np.float32) + 0.5) * (2.0 / size) - 1.0) * np.float32(visit.zoom)
     x, y = line[None, :] - visit.shift[0], line[:, None] - visit.shift[1]
     cos, sin = float(np.cos(visit.rotation)), float(np.sin(visit.rotation))
@@ -120,7 +120,7 @@ def draw_thorax(
 
 
 def _fluid(u: Field, v: Field, anatomy: Anatomy, visit: Visit) -> Field:
-    """Return where fluid stands in one side of the chest: it climbs along the outer wall as a meniscus does."""
+    """Return where fluid stands in one side of the chest; like a meniscus it climbs along the outer wall."""
     x = u * visit.fluid_side
     corner = anatomy.dome + visit.breath + 0.14
     outwards = np.clip(x - 0.35, 0.0, 1.0)
@@ -130,7 +130,10 @@ def _fluid(u: Field, v: Field, anatomy: Anatomy, visit: Visit) -> Field:
 
 def _lesion(u: Field, v: Field, visit: Visit) -> Field:
     """Return a ragged blob, 1 in its middle and falling off softly."""
-    x, y = (u - visit.lesion_centre[0]) / visit.lesion_radius, (v - visit.lesion_centre[1]) / visit.lesion_radius
+    x, y = (
+        (u - visit.lesion_centre[0]) / visit.lesion_radius,
+        (v - visit.lesion_centre[1]) / visit.lesion_radius,
+    )
     x = x * visit.lesion_stretch + 0.22 * np.sin(2.3 * y + visit.lesion_turn)
     y = y / visit.lesion_stretch + 0.22 * np.sin(2.7 * x - visit.lesion_turn)
     square = np.square(x) + np.square(y)

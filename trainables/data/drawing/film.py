@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.anatomy_drawing import Anatomy, Field
+from trainables.data.drawing.anatomy import Anatomy, Field
 
 _LETTERS = {
     "L": ("10000", "10000", "10000", "10000", "10000", "10000", "11111"),
@@ -42,7 +42,7 @@ def burn_in_letter(film: Field, rng: np.random.Generator) -> None:
 
 
 def burn_in_marker(film: Field, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Lay a bright disc with a dark bore into a lower corner in place and return its mask ``[size, size]``."""
+    """Lay a bright disc with a dark bore into a lower corner, in place; return its mask ``[size, size]``."""
     size = film.shape[0]
     side, x, y = rng.random(3)
     radius = max(2.0, 0.055 * size)

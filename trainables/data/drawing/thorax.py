@@ -1,8 +1,8 @@
-"""Soft tissue, lungs and bones of a synthetic patient, laid over each other (see `anatomy_drawing`)."""
+"""Soft tissue, lungs and bones of a synthetic patient, laid over each other (see `anatomy`)."""
 
 import numpy as np
 
-from trainables.data.anatomy_drawing import Anatomy, Field, bell, ramp
+from trainables.data.drawing.anatomy import Anatomy, Field, bell, ramp
 
 
 def draw_body(u: Field, v: Field, anatomy: Anatomy) -> Field:
@@ -19,7 +19,7 @@ def draw_body(u: Field, v: Field, anatomy: Anatomy) -> Field:
 
 
 def draw_mediastinum(u: Field, v: Field, anatomy: Anatomy) -> Field:
-    """Return the density between the lungs: great vessels, aortic knob and the dark windpipe with its fork."""
+    """Return the density between the lungs: great vessels, aortic knob, the dark windpipe and its fork."""
     side = np.abs(u)
     band = ramp(anatomy.mediastinum + 0.03 * np.square(v) - side, 0.09)
     knob = ramp(1.0 - (np.square(u - 0.11) + np.square(v + 0.34)) / anatomy.aorta**2, 0.7)

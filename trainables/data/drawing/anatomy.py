@@ -120,7 +120,7 @@ def dome_height(u: Field, anatomy: Anatomy) -> Field:
 
 
 def lung_depth(u: Field, v: Field, anatomy: Anatomy) -> Field:
-    """Return how deep a point lies in its lung, before the diaphragm cuts it: 1 in the middle, below 0 outside."""
+    """Return how deep a point lies in its lung, diaphragm ignored: 1 in the middle, below 0 outside."""
     centre = anatomy.lung_centre + 0.06 * v
     half_width = anatomy.lung_half_width * (1.0 + 0.16 * v)
     across = np.square((np.abs(u) - centre) / half_width)

@@ -1,0 +1,1 @@
+"""Measurements against limits and peers, as ratios from interleaved repetitions."""

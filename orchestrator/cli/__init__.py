@@ -1,0 +1,87 @@
+"""The command line: one module a command, imported when the command is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from orchestrator.errors import MachineError
+
+COMMANDS = {
+    "sweep": ("orchestrator.cli.sweep", "Run a sweep, or go on with it."),
+    "posthoc": ("orchestrator.cli.posthoc", "Compute what is missing of a sweep's post-hoc results."),
+    "status": ("orchestrator.cli.status", "Show the sweeps and how far they are."),
+    "results": ("orchestrator.cli.results", "Show the results of a sweep as a table, CSV, Markdown or JSON."),
+    "show": ("orchestrator.cli.show", "Show everything about one key."),
+    "stop": ("orchestrator.cli.stop", "End a running sweep in order."),
+    "delete": ("orchestrator.cli.delete", "Delete a sweep, its MLflow runs and what only it uses."),
+    "report": ("orchestrator.cli.report", "Write the report of a sweep as one HTML file."),
+    "evaluate": ("orchestrator.cli.evaluate", "Evaluate a sweep's networks on another data folder."),
+    "predict": ("orchestrator.cli.predict", "Predict a folder of images with a sweep's best network."),
+    "audit": ("orchestrator.cli.audit", "Check that nothing is doubled, missing or orphaned."),
+    "list": ("orchestrator.cli.list", "List the search spaces that exist by name."),
+    "ui": ("orchestrator.cli.ui", "Open the MLflow user interface on this machine."),
+    "doctor": ("orchestrator.cli.doctor", "Check storage, tracking, versions, devices, disk and memory."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None if there is no such."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is told with the nearest name."""
+        from trainables.spec.canonical import nearest
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"There is no command {args[0]!r}. {nearest(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table itself: nothing is imported for `--help`."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="xray-orchestrator", prog_name="orchestrator")
+def cli() -> None:
+    """Sweeps of X-ray classifiers that can be trusted: training, uncertainty, explanations, tracking.
+
+    Exit codes: 0 done, 1 finished with findings or failed trials, 2 a mistake in the call, 3 the machine or the tracking
+    server, 130 interrupted (the same command goes on).
+    """
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user or the machine is one paragraph, never a stack trace."""
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("Interrupted. The same command goes on.", err=True)
+        sys.exit(130)
+    except (ValueError, MachineError) as error:
+        if os.environ.get("ORCHESTRATOR_DEBUG"):
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(3 if isinstance(error, MachineError) else 2)

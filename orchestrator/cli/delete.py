@@ -1,0 +1,32 @@
+"""`orchestrator delete`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.options import find_sweep, storage_option
+
+
+@click.command("delete")
+@click.argument("sweep")
+@storage_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(sweep: str, storage: Path, yes: bool) -> int:
+    """Delete a sweep: its rows, its MLflow runs, and the networks and results that no other sweep uses."""
+    from orchestrator.deletion import Deletion
+
+    ledger = find_sweep(storage, sweep)
+    with ledger.lock:
+        deletion = Deletion(storage, ledger)
+        click.echo(
+            f"{sweep} in {storage}: {len(ledger.rows())} rows, {len(deletion.keys)} artifacts "
+            f"({deletion.bytes() / 2**20:,.1f} MiB) that no other sweep uses, and its MLflow runs."
+        )
+        if not yes and not click.confirm("Delete them?"):
+            click.echo("Nothing was deleted.")
+            return 0
+        runs = deletion.run()
+    click.echo(f"Deleted {sweep}: {len(deletion.keys)} artifacts, {runs} MLflow runs.")
+    return 0

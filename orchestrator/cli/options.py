@@ -1,0 +1,62 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from orchestrator.storage.ledger import Ledger, ledgers
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+storage_option = click.option(
+    "--storage",
+    type=click.Path(path_type=Path),
+    envvar="ORCHESTRATOR_STORAGE",
+    default=Path("runs"),
+    show_default="./runs",
+    help="Folder of sweeps and artifacts (ORCHESTRATOR_STORAGE).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def find_sweep(storage: Path, name: str | None) -> Ledger:
+    """The named sweep, or the newest one if none is named.
+
+    Raises:
+        ValueError: there is no such sweep, or none at all.
+    """
+    from trainables.spec.canonical import nearest
+
+    known = list(ledgers(storage))
+    if not known:
+        raise ValueError(
+            f"There is no sweep in {storage}. Start one with `orchestrator sweep demo`, or name the folder with --storage."
+        )
+    if name is None:
+        return known[0]
+    for ledger in known:
+        if ledger.name == name:
+            return ledger
+    raise ValueError(f"There is no sweep {name!r} in {storage}. {nearest(name, [ledger.name for ledger in known])}")
+
+
+def print_json(value: Any) -> None:
+    """Print a JSON document; NaN and infinity are null."""
+    click.echo(json.dumps(finite(value), indent=1))
+
+
+def finite(value: Any) -> Any:
+    """The same value with NaN and infinity as None."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

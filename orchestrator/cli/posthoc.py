@@ -1,0 +1,49 @@
+"""`orchestrator posthoc`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+
+
+@click.command("posthoc")
+@click.argument("sweep", required=False)
+@storage_option
+@click.option(
+    "--posthoc",
+    "which",
+    type=click.Choice(["completed", "stopped"]),
+    default="completed",
+    help="Which trials: completed ones, or stopped ones too.",
+)
+@click.option("--address", help="Address of a running Ray cluster. [default: a Ray of its own]")
+@click.option("--inline", is_flag=True, help="Run everything in this process, without Ray.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+@json_option
+def command(
+    sweep: str | None, storage: Path, which: str, address: str | None, inline: bool, quiet: bool, as_json: bool
+) -> int:
+    """Compute what is missing of a sweep's post-hoc results, and start no trial.
+
+    Works on a sweep that is finished, interrupted or failed; tasks that failed before are tried again.
+    """
+    from orchestrator.status import sweep_status
+    from orchestrator.sweep.request import relaunch
+    from orchestrator.sweep.session import run_with_everything
+
+    ledger = find_sweep(storage, sweep)
+    launch = relaunch(ledger, stopped_too=which == "stopped")
+    ended = run_with_everything(launch, address=address, inline=inline, quiet=quiet or as_json, posthoc_only=True)
+    status = sweep_status(ledger)
+    if as_json:
+        print_json(status)
+    else:
+        click.echo(f"{ledger.name}: {status['posthoc']['done']} of {status['posthoc']['wanted']} results are there.")
+        for key, error in ended.failed_tasks.items():
+            click.echo(f"failed: {key}: {error.splitlines()[0]}", err=True)
+    if not ended.finished:
+        return 130
+    return 1 if ended.failed_tasks else 0

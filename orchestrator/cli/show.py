@@ -1,0 +1,86 @@
+"""`orchestrator show`."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.cli.options import json_option, print_json, storage_option
+
+
+@click.command("show")
+@click.argument("key")
+@storage_option
+@json_option
+def command(key: str, storage: Path, as_json: bool) -> None:
+    """Show everything about one key: an artifact (network-..., laplace-...) or a row (trial-0003) of the newest sweep.
+
+    SWEEP/trial-0003 names a row of another sweep.
+    """
+    found = describe(storage, key)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo("\n".join(_lines(found)))
+
+
+def describe(storage: Path, key: str) -> dict[str, Any]:
+    """What is known about a key: its rows, and its artifact with files and metrics.
+
+    Raises:
+        ValueError: nothing has that key.
+    """
+    from orchestrator.storage.ledger import ledgers
+    from orchestrator.storage.store import MissingArtifact, Store
+
+    sweep, _, name = key.rpartition("/")
+    rows = []
+    for place, ledger in enumerate(ledgers(storage)):
+        if sweep and ledger.name != sweep:
+            continue
+        for row in ledger.rows():
+            by_name = row.name == name and (bool(sweep) or place == 0)
+            if by_name or name in (row.key, row.fit_key):
+                rows.append({"sweep": ledger.name, **asdict(row)})
+    store = Store(storage)
+    artifact_key = rows[0]["key"] if rows else name
+    found: dict[str, Any] = {"key": artifact_key, "rows": rows}
+    try:
+        manifest = asdict(store.manifest(artifact_key))
+        found["artifact"] = {**manifest, "folder": str(store.folder(artifact_key))}
+    except MissingArtifact:
+        if not rows:
+            raise ValueError(
+                f"Nothing in {storage} has the key {key!r}. `orchestrator results` lists keys and names of rows."
+            ) from None
+    return found
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [found["key"]]
+    for row in found["rows"]:
+        lines.append(
+            f"  {row['sweep']}/{row['kind']}-{row['number']:04d}: {row['state']}, {len(row['reports'])} epochs"
+        )
+        if row["reason"]:
+            lines.append(f"    reason  {row['reason']}")
+        if row["params"]:
+            lines.append(f"    drawn   {json.dumps(row['params'])}")
+        lines.append(f"    spec    {json.dumps(row['spec'])}")
+        lines += [f"    epoch {each['epoch']}  {_metrics(each['metrics'])}" for each in row["reports"]]
+    artifact = found.get("artifact")
+    if artifact:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(artifact["committed_at"]))
+        lines += [f"  committed {when} in {artifact['folder']}"]
+        lines += [f"    {name}  {entry['bytes']:,} bytes" for name, entry in artifact["files"].items()]
+        lines += [f"    {name}: {json.dumps(value)}" for name, value in artifact["meta"].items()]
+    return lines
+
+
+def _metrics(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())

@@ -1,0 +1,87 @@
+"""`orchestrator sweep`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.cli.options import json_option, storage_option
+
+
+@click.command("sweep")
+@click.argument("space")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set, in its published layout.")
+@click.option("--patients", type=click.Path(path_type=Path), help="CSV with the columns path, patient.")
+@storage_option
+@click.option("--name", help="Name of the sweep. [default: name of the space]")
+@click.option("--trials", type=int, help="How many draws; more than before extends the sweep.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a parameter or a field. Repeatable.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME[:min|max]", help="Search on it. Several: Pareto.")
+@click.option("--concurrent", type=click.IntRange(min=1), help="Trials at once. [default: as many as fit]")
+@click.option("--seed", type=int, help="Seed of the draws.")
+@click.option(
+    "--posthoc",
+    "which",
+    type=click.Choice(["completed", "stopped"]),
+    default="completed",
+    help="Which trials get post-hoc tasks: completed ones, or stopped ones too.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would run, and change nothing.")
+@click.option("--address", help="Address of a running Ray cluster. [default: a Ray of its own]")
+@click.option("--inline", is_flag=True, help="Run everything in this process, without Ray: for debugging.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+@json_option
+def command(**options: Any) -> int:
+    """Run a sweep, or go on with it.
+
+    SPACE is a name (see `orchestrator list`) or the path of a Python file of your own. The same command goes on with what
+    an interrupt or a crash has left, and returns at once when everything is there.
+    """
+    from orchestrator.sweep.request import build_launch
+
+    launch = build_launch(
+        options["space"],
+        storage=options["storage"],
+        name=options["name"],
+        data=options["data"],
+        patients=options["patients"],
+        trials=options["trials"],
+        settings=options["settings"],
+        metrics=options["metrics"],
+        seed=options["seed"],
+        concurrent=options["concurrent"],
+        stopped_too=options["which"] == "stopped",
+    )
+    if options["dry_run"]:
+        from orchestrator.sweep.preview import preview
+
+        click.echo(preview(launch))
+        return 0
+    return _run(launch, options)
+
+
+def _run(launch: Any, options: dict[str, Any]) -> int:
+    from orchestrator.sweep.session import run_with_everything
+
+    ended = run_with_everything(
+        launch, address=options["address"], inline=options["inline"], quiet=options["quiet"] or options["as_json"]
+    )
+    if options["as_json"]:
+        from orchestrator.cli.options import print_json
+        from orchestrator.status import sweep_status
+        from orchestrator.storage.ledger import Ledger
+
+        print_json(sweep_status(Ledger(launch.storage, launch.name)))
+    if not ended.finished:
+        trials = "trial" if ended.left == 1 else "trials"
+        click.echo(f"Interrupted, {ended.left} {trials} left. The same command goes on.", err=True)
+        return 130
+    if not options["as_json"]:
+        from orchestrator.cli.closing import tell_results
+
+        tell_results(launch, ended)
+    sys.stdout.flush()
+    return 1 if ended.failed_trials or ended.failed_tasks else 0

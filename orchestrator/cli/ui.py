@@ -1,0 +1,41 @@
+"""`orchestrator ui`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.options import storage_option
+
+
+@click.command("ui")
+@storage_option
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+def command(storage: Path, port: int) -> None:
+    """Open the MLflow user interface on this machine, and nowhere else (127.0.0.1)."""
+    import socket
+
+    from orchestrator.tracking.mlflow import tracking_uri
+
+    uri = tracking_uri(storage, os.environ)
+    if uri.startswith(("http://", "https://")):
+        click.echo(f"The runs are on the tracking server {uri}: open that address in a browser.")
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ValueError(f"--port {port}: something listens there already. Choose another port.") from None
+    click.echo(f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends it.", err=True)
+    artifacts = (storage.absolute() / "mlartifacts").as_uri()
+    os.execv(
+        sys.executable,
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+            *("--backend-store-uri", uri, "--default-artifact-root", artifacts, "--workers", "1"),
+        ],
+    )

@@ -1,0 +1,58 @@
+"""Deleting a sweep, and only what it alone uses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from orchestrator.results import network_tasks
+from orchestrator.storage.ledger import Ledger, ledgers
+from orchestrator.storage.store import Store
+from trainables.spec import posthoc_key
+
+
+class Deletion:
+    """What goes when a sweep goes.
+
+    Args:
+        storage: the storage folder.
+        ledger: of the sweep.
+
+    Attributes:
+        keys: artifacts that no other sweep of the storage uses.
+    """
+
+    def __init__(self, storage: Path, ledger: Ledger) -> None:
+        self._store = Store(storage)
+        self._storage = storage
+        self._ledger = ledger
+        kept: set[str] = set()
+        for other in ledgers(storage):
+            if other.name != ledger.name:
+                kept |= used_keys(other)
+        self.keys = sorted(key for key in used_keys(ledger) - kept if self._store.size(key))
+
+    def bytes(self) -> int:
+        """Size of the artifacts on disk."""
+        return sum(self._store.size(key) for key in self.keys)
+
+    def run(self) -> int:
+        """Delete everything and return the number of MLflow runs that went. The runs go first: they may refuse."""
+        from orchestrator.tracking.mlflow import open_tracker
+
+        runs = open_tracker(self._storage, self._ledger.name, os.environ).delete()
+        for key in self.keys:
+            self._store.delete(key)
+        shutil.rmtree(self._ledger.folder)
+        return runs
+
+
+def used_keys(ledger: Ledger) -> set[str]:
+    """Every artifact that a sweep knows: data, chains, networks, results, ensembles."""
+    tasks = network_tasks(ledger.definition())
+    keys: set[str] = set(ledger.ensembles())
+    for row in ledger.rows():
+        keys |= {row.key, row.fit_key, row.data_key}
+        keys |= {posthoc_key(task, [row.key]) for task in tasks}
+    return keys

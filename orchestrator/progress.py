@@ -1,0 +1,145 @@
+"""What a person sees while a sweep runs: a live table on a terminal, a line an event elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from orchestrator.storage.ledger import Row
+    from orchestrator.sweep.driver import SweepDriver
+    from orchestrator.sweep.reconcile import Reconciler
+
+COLOURS = {"running": "cyan", "completed": "green", "stopped": "yellow", "failed": "red"}
+SHOWN_ROWS = 24
+
+
+class Progress:
+    """Shows a sweep on stderr.
+
+    Args:
+        name: name of the sweep.
+        quiet: show nothing.
+    """
+
+    def __init__(self, name: str, *, quiet: bool = False) -> None:
+        self._name = name
+        self._console = Console(stderr=True, quiet=quiet)
+        self._started = time.monotonic()
+        self._driver: SweepDriver | None = None
+        self._reconciler: Reconciler | None = None
+        self._told: dict[str, str] = {}
+        self._decoded = (0, 0)
+        self._live: Live | None = None
+        if self._console.is_terminal and not quiet:
+            self._live = Live(console=self._console, refresh_per_second=2, get_renderable=self._picture, transient=True)
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def decoding(self, done: int, total: int) -> None:
+        """Images are being decoded."""
+        self._decoded = (done, total)
+        if self._live is None and done == total:
+            self._console.print(f"{self._clock()} {total} images are ready")
+
+    def changed(self, driver: SweepDriver, reconciler: Reconciler) -> None:
+        """A row or a task has changed."""
+        self._driver, self._reconciler = driver, reconciler
+        if self._live is None:
+            self._tell_lines(driver, reconciler)
+
+    def _tell_lines(self, driver: SweepDriver, reconciler: Reconciler) -> None:
+        for row in list(driver.rows.values()):
+            if self._told.get(row.name) != row.state:
+                before, self._told[row.name] = self._told.get(row.name), row.state
+                if before is None and row.state != "running" and not self._reported_now(row):
+                    continue  # it had ended before this start
+                self._console.print(f"{self._clock()} {row.name} {row.state}{_ending(row, driver)}", highlight=False)
+        done = str(len(reconciler.done))
+        if reconciler.done and self._told.get("post-hoc") != done and not reconciler.pending:
+            self._told["post-hoc"] = done
+            self._console.print(f"{self._clock()} {done} post-hoc results are there", highlight=False)
+
+    def _reported_now(self, row: Row) -> bool:
+        return row.ended > 0 and time.time() - row.ended < 5
+
+    def _picture(self) -> RenderableType:
+        if self._driver is None or self._reconciler is None:
+            done, total = self._decoded
+            what = f"decoding images: {done} of {total}" if total else "starting"
+            return Text(f"{self._name}: {what} ({self._clock()})")
+        rows = list(self._driver.rows.values())
+        return Group(self._headline(rows), self._table(rows))
+
+    def _headline(self, rows: list[Row]) -> Text:
+        assert self._driver is not None
+        assert self._reconciler is not None
+        trials = [row for row in rows if row.kind == "trial"]
+        counts = ", ".join(
+            f"{sum(row.state == state for row in trials)} {state}"
+            for state in COLOURS
+            if any(r.state == state for r in trials)
+        )
+        queue = self._reconciler
+        failed = f", {len(queue.failed)} failed" if queue.failed else ""
+        return Text(
+            f"{self._name}: {len(trials)} of {self._driver.sweep.trials} trials ({counts}); post-hoc: {len(queue.done)} done, "
+            f"{len(queue.pending)} queued{failed}; {self._clock()}"
+        )
+
+    def _table(self, rows: list[Row]) -> Table:
+        assert self._driver is not None
+        objective = self._driver.first_objective
+        table = Table(box=None, padding=(0, 1))
+        for heading in ("trial", "state", "epoch", objective.metric, "parameters"):
+            table.add_column(heading, no_wrap=True, overflow="ellipsis")
+        for row in rows[-SHOWN_ROWS:]:
+            best = row.best
+            value = best.metrics.get(objective.metric) if best else None
+            of = row.spec.get("schedule", {}).get("epochs", "")
+            table.add_row(
+                row.name,
+                Text(row.state, style=COLOURS[row.state]),
+                f"{row.reports[-1].epoch if row.reports else 0}{f'/{of}' if of else ''}",
+                "" if value is None else f"{value:.4f}",
+                _params(row),
+            )
+        return table
+
+    def _clock(self) -> str:
+        seconds = int(time.monotonic() - self._started)
+        return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _ending(row: Row, driver: SweepDriver) -> str:
+    if row.state == "running":
+        params = _params(row)
+        return f" ({params})" if params else ""
+    if row.state == "failed":
+        return f": {row.reason.splitlines()[0] if row.reason else ''}"
+    best = row.best
+    value = best.metrics.get(driver.first_objective.metric) if best else None
+    at = f" after {len(row.reports)} epochs"
+    return at if value is None else f"{at}, {driver.first_objective.metric} {value:.4f}"
+
+
+def _params(row: Row) -> str:
+    if row.kind == "member":
+        return f"seed {row.spec.get('seed', 0)}"
+    return ", ".join(f"{name} {_short(value)}" for name, value in row.params.items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

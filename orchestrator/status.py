@@ -1,0 +1,44 @@
+"""How far a sweep is, from its ledger and the store. Imports nothing heavy: it answers in a moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.results import network_tasks, tasks_of
+from orchestrator.storage.ledger import Ledger, Row
+from orchestrator.storage.store import Store
+from trainables.spec import posthoc_key
+
+
+def sweep_status(ledger: Ledger) -> dict[str, Any]:
+    """The JSON of `orchestrator status` for one sweep."""
+    definition = ledger.definition()
+    rows = ledger.rows()
+    trials = [row for row in rows if row.kind == "trial"]
+    state = ledger.state()
+    counts = {name: sum(row.state == name for row in trials) for name in ("running", "completed", "stopped", "failed")}
+    if state != "running":
+        counts["running"] = 0  # nobody runs them now
+    storage = ledger.folder.parent.parent
+    return {
+        "name": ledger.name,
+        "space": definition["space"],
+        "state": state,
+        "trials": {"wanted": definition["trials"], **counts},
+        "posthoc": _posthoc(definition, ledger, rows, Store(storage)),
+        "storage": str(storage),
+        "updated": ledger.updated(),
+    }
+
+
+def _posthoc(definition: dict[str, Any], ledger: Ledger, rows: list[Row], store: Store) -> dict[str, int]:
+    complete = {row.key for row in rows if row.state == "completed"}
+    wanted = {posthoc_key(task, [key]) for task in network_tasks(definition) for key in complete}
+    current = {key for key, plain in ledger.ensembles().items() if not plain["superseded"]}
+    # an ensemble that is not formed yet is still wanted
+    to_come = sum(task.kind == "ensemble" for task in tasks_of(definition)) - len(current)
+    return {
+        "wanted": len(wanted) + len(current) + (max(0, to_come) if len(complete) > 1 else 0),
+        "done": sum(store.exists(key) for key in wanted | current),
+        "failed": len(ledger.failures()),
+    }

@@ -1,0 +1,196 @@
+"""From what a user asks for to a launch: options are checked here, before anything is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import StorageError
+from orchestrator.storage.ledger import Ledger
+from orchestrator.sweep.launch import Launch, sample_specs
+from search_spaces.objective import Objective, usual_mode
+from search_spaces.overrides import parse_overrides
+from search_spaces.registry import load_sweep
+from search_spaces.sweep import Sweep
+from trainables.data.prepare import DataSource
+from trainables.spec import Synthetic, nearest
+
+SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus")
+
+
+def build_launch(
+    space: str,
+    *,
+    storage: Path,
+    name: str | None = None,
+    data: Path | None = None,
+    patients: Path | None = None,
+    trials: int | None = None,
+    settings: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    seed: int | None = None,
+    concurrent: int | None = None,
+    stopped_too: bool = False,
+) -> Launch:
+    """Check a user's options and put them together.
+
+    Raises:
+        ValueError: an option that is unknown, out of range, or does not go with the others.
+        StorageError: the storage folder cannot be written.
+    """
+    sweep = load_sweep(space)
+    texts = _texts(settings)
+    own = {key: text for key, text in texts.items() if key in SWEEP_KEYS}
+    sweep = _with_settings(sweep, own)
+    if metrics:
+        sweep = replace(sweep, objectives=tuple(map(_objective, metrics)))
+    changes: dict[str, Any] = {}
+    if trials is not None:
+        changes["trials"] = trials
+    if seed is not None:
+        changes["seed"] = seed
+    sweep = replace(sweep, **changes)
+    others = {key: text for key, text in texts.items() if key not in SWEEP_KEYS}
+    try:
+        overrides = parse_overrides(sweep.space, others)
+    except ValueError as error:
+        raise ValueError(_with_sweep_keys(str(error))) from None
+    launch = Launch(
+        sweep=sweep,
+        overrides=overrides,
+        name=_checked_name(name or sweep.name),
+        storage=storage.absolute(),
+        source=DataSource(root=data, patients=patients),
+        concurrent=concurrent,
+        stopped_too=stopped_too,
+        request={
+            "space": str(Path(space).absolute()) if space.endswith(".py") else space,
+            "data": str(data.absolute()) if data else "",
+            "patients": str(patients.absolute()) if patients else "",
+            "settings": list(settings),
+        },
+    )
+    _require_data(launch)
+    require_writable(launch.storage)
+    return launch
+
+
+def relaunch(ledger: Ledger, *, stopped_too: bool = False) -> Launch:
+    """The launch that a sweep was started with, from its definition; for commands that name the sweep alone.
+
+    Raises:
+        ValueError: its space was a file that is not there any more.
+    """
+    definition = ledger.definition()
+    given = definition["request"]
+    return build_launch(
+        given["space"],
+        storage=ledger.folder.parent.parent,
+        name=ledger.name,
+        data=Path(given["data"]) if given["data"] else None,
+        patients=Path(given["patients"]) if given["patients"] else None,
+        trials=definition["trials"],
+        settings=given["settings"],
+        metrics=[f"{each['metric']}:{each['mode']}" for each in definition["objectives"]],
+        seed=definition["seed"],
+        stopped_too=stopped_too,
+    )
+
+
+def require_writable(storage: Path) -> None:
+    """Refuse a storage folder that cannot be written, before anything is computed.
+
+    Raises:
+        StorageError: with the reason.
+    """
+    probe = storage / ".writable"
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"The storage folder {storage} cannot be written: {error.strerror or error}. Name another one with --storage."
+        ) from None
+
+
+def _texts(settings: Sequence[str]) -> dict[str, str]:
+    texts = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise ValueError(f"--set {setting!r} wants KEY=VALUE, such as --set schedule/epochs=3.")
+        texts[key.strip()] = text.strip()
+    return texts
+
+
+def _with_settings(sweep: Sweep, texts: dict[str, str]) -> Sweep:
+    """Put settings of the sweep itself in place."""
+    for key, text in texts.items():
+        if key == "searcher":
+            if text not in ("tpe", "random", "nsga2"):
+                raise ValueError(f"--set searcher={text}: there are tpe, random and nsga2.")
+            sweep = replace(sweep, searcher=text)  # type: ignore[arg-type]
+        elif key == "scheduler":
+            if text != "none":
+                raise ValueError(
+                    f"--set scheduler={text}: only 'none' can be set; a scheduler stands in the space's file."
+                )
+            sweep = replace(sweep, scheduler=None)
+        else:
+            sweep = _with_number(sweep, key, text)
+    return sweep
+
+
+def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
+    try:
+        value = float(text) if key == "resources/gpus" else int(text)
+    except ValueError:
+        raise ValueError(f"--set {key}={text}: wants a number.") from None
+    if value < 0 or (key == "resources/cpus" and value < 1):
+        raise ValueError(f"--set {key}={text}: is too small.")
+    if key == "member_seeds":
+        return replace(sweep, member_seeds=int(value))
+    if key == "resources/cpus":
+        return replace(sweep, resources=replace(sweep.resources, cpus=int(value)))
+    return replace(sweep, resources=replace(sweep.resources, gpus=float(value)))
+
+
+def _objective(text: str) -> Objective:
+    metric, colon, mode = text.partition(":")
+    if not colon:
+        return Objective(metric=metric, mode=usual_mode(metric))
+    if mode not in ("min", "max"):
+        raise ValueError(f"--metric {text}: the direction is min or max, not {mode!r}.")
+    return Objective(metric=metric, mode="min" if mode == "min" else "max")
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise ValueError(
+            f"--name {name!r}: a name has letters, digits, '_', '-' and '.', and begins with a letter or digit."
+        )
+    return name
+
+
+def _require_data(launch: Launch) -> None:
+    kinds = {type(spec.data) for spec in sample_specs(launch)}
+    if kinds == {Synthetic} and launch.source.root is not None:
+        raise ValueError(
+            f"--data {launch.source.root}: the space {launch.sweep.name!r} uses the embedded radiographs and reads no folder. "
+            "Leave --data out, or take a space for your data (see `orchestrator list`)."
+        )
+    if Synthetic not in kinds and launch.source.root is None:
+        raise ValueError(f"The space {launch.sweep.name!r} needs a data folder. Name it with --data FOLDER.")
+
+
+def _with_sweep_keys(message: str) -> str:
+    match = re.match(r"--set ([^:=]+): this space has no such key", message)
+    if match:
+        close = nearest(match.group(1), SWEEP_KEYS)
+        if close.startswith("Did"):
+            return f"--set {match.group(1)}: there is no such key. {close}"
+    return message

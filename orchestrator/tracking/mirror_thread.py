@@ -1,0 +1,124 @@
+"""The mirror at work beside a driver: never in its way, never its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from orchestrator.errors import MachineError
+from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending
+
+logger = logging.getLogger(__name__)
+
+NOT_YET_SENT = "Changes are being sent to the tracking server."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """Whether everything has arrived on the server, and if not, what to do."""
+
+    complete: bool
+    message: str = ""
+
+
+class MirrorThread:
+    """Syncs in the background when it is poked, and with growing pauses while the server is away.
+
+    It can be used as an observer of a sweep. While the server lacks something, a marker file lies in the sweep's folder.
+
+    Args:
+        mirror: of the sweep.
+        pause_seconds: shortest time from one sync to the next.
+        longest_pause_seconds: while the server is away.
+    """
+
+    def __init__(self, mirror: Mirror, *, pause_seconds: float = 2.0, longest_pause_seconds: float = 60.0) -> None:
+        self._mirror = mirror
+        self._pause = pause_seconds
+        self._longest_pause = longest_pause_seconds
+        self._poked = threading.Event()
+        self._closing = threading.Event()
+        self._marking = threading.Lock()
+        self._problem = ""
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name="tracking-mirror", daemon=True)
+        self._thread.start()
+
+    def poke(self) -> None:
+        """Say that the ledger or the store has changed. Returns at once."""
+        with self._marking:
+            if not self._poked.is_set():
+                self._poked.set()
+                self._mark(self._problem or NOT_YET_SENT)
+
+    def changed(self, driver: object, reconciler: object) -> None:
+        """A row or a task of the sweep has changed."""
+        self.poke()
+
+    def decoding(self, done: int, total: int) -> None:
+        """Images are being decoded; the server is not told."""
+
+    def close(self, timeout_seconds: float = 120.0) -> Arrival:
+        """Sync a last time and end.
+
+        Returns:
+            Whether everything has arrived; if not, it is sent by the sweep's next start.
+        """
+        self.poke()
+        self._closing.set()
+        self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            waited = f"The tracking server did not take everything within {timeout_seconds:.0f} seconds."
+            return Arrival(complete=False, message=f"{waited} The sweep's next start sends the rest.")
+        return Arrival(complete=not self._problem, message=self._problem)
+
+    def _run(self) -> None:
+        while True:
+            self._poked.wait(None if not self._closing.is_set() else 0)
+            is_last = self._closing.is_set()
+            self._poked.clear()
+            self._sync_once()
+            if is_last:
+                return
+            self._closing.wait(self._next_pause())
+
+    def _sync_once(self) -> None:
+        started = time.perf_counter()
+        try:
+            written = self._mirror.sync()
+        except MachineError as error:
+            self._note_failure(str(error))
+        except Exception as error:  # a fault in the mirror must not end a sweep of hours
+            logger.debug("tracking failed", exc_info=True)
+            self._note_failure(f"Tracking failed with {type(error).__name__}: {error}. The sweep goes on without it.")
+        else:
+            self._note_success()
+            logger.debug("wrote %d runs in %.2f s", written, time.perf_counter() - started)
+
+    def _note_failure(self, message: str) -> None:
+        if not self._problem:
+            logger.warning("%s", message)
+        self._problem = message
+        self._failures += 1
+        self._poked.set()
+        self._mark(message)
+
+    def _note_success(self) -> None:
+        if self._problem:
+            logger.warning("The tracking server is back and has everything.")
+        self._problem, self._failures = "", 0
+        with self._marking:
+            if not self._poked.is_set():
+                clear_pending(self._mirror.ledger)
+
+    def _mark(self, message: str) -> None:
+        try:
+            if self._mirror.ledger.exists():
+                mark_pending(self._mirror.ledger, message)
+        except MachineError:
+            logger.debug("no marker could be written", exc_info=True)
+
+    def _next_pause(self) -> float:
+        return min(self._pause * 2.0**self._failures, self._longest_pause)

@@ -1,0 +1,64 @@
+"""A quiet and impatient MLflow client."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from orchestrator.errors import TrackingError
+from orchestrator.tracking.mlflow.location import require_usable
+
+# Retries are ours: a repeated "create run" whose answer was lost would double the run, ours looks it up first.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+CHATTY = ("mlflow", "alembic", "urllib3.connectionpool")
+
+
+def open_client(uri: str) -> Any:
+    """Connect to a server or a database; a new database gets its tables.
+
+    Raises:
+        TrackingError: it cannot be used.
+    """
+    require_usable(uri)
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with reaching(uri):
+        from mlflow.tracking import MlflowClient
+
+        for logger in CHATTY:
+            logging.getLogger(logger).setLevel(logging.ERROR)
+        return MlflowClient(tracking_uri=uri)
+
+
+@contextmanager
+def reaching(uri: str) -> Iterator[None]:
+    """Turn whatever goes wrong on the way to the server into one error that says what to do."""
+    try:
+        yield
+    except (TrackingError, ValueError):
+        raise
+    except Exception as error:  # MLflow lets errors of requests, SQLAlchemy and the file system through
+        told = str(error).replace(uri, _without_password(uri)).strip().split("\n")[0][:300]
+        raise TrackingError(
+            f"The tracking server {_without_password(uri)} cannot be reached or refuses: {told}. Nothing is lost: runs are "
+            "filled from the sweep's ledger when it is back. Start it, or correct MLFLOW_TRACKING_URI (unset: a database "
+            "in the storage folder)."
+        ) from error
+
+
+def _without_password(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.password is None:
+        return uri
+    host = f"{parts.username}@{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    return urlunsplit(parts._replace(netloc=host))

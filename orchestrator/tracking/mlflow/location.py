@@ -1,0 +1,45 @@
+"""Where the runs are kept: a server that the user names, or a database in the storage folder."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from orchestrator.errors import TrackingError
+
+EMBEDDED = "sqlite:///"
+
+
+def tracking_uri(storage: Path | str, env: Mapping[str, str] = os.environ) -> str:
+    """`MLFLOW_TRACKING_URI` if it is set, else the database in the storage folder."""
+    return env.get("MLFLOW_TRACKING_URI") or f"{EMBEDDED}{Path(storage).absolute() / 'mlflow.db'}"
+
+
+def artifact_root(storage: Path | str, uri: str) -> str | None:
+    """Folder of the runs' files for the embedded database; None leaves them to the server."""
+    return str(Path(storage).absolute() / "mlartifacts") if uri.startswith(EMBEDDED) else None
+
+
+def require_usable(uri: str) -> None:
+    """Refuse a database file that cannot be opened, which MLflow would try for minutes.
+
+    Raises:
+        TrackingError: it is no database, or its folder cannot be written.
+    """
+    if not uri.startswith(EMBEDDED):
+        return
+    path = Path(uri.removeprefix(EMBEDDED))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=5)) as database:
+            database.execute("PRAGMA schema_version").fetchone()
+        if not os.access(path, os.W_OK):
+            raise PermissionError(f"{path} is not writable")
+    except (OSError, sqlite3.Error) as error:
+        raise TrackingError(
+            f"The tracking database {path} cannot be used: {error}. Move it away to have a new one filled from the sweep's "
+            "ledger, choose another --storage, or name a server in MLFLOW_TRACKING_URI."
+        ) from error

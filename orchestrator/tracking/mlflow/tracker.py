@@ -1,0 +1,168 @@
+"""Runs of a sweep in MLflow, found by their key before they are created."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from orchestrator.tracking.limits import within_limits
+from orchestrator.tracking.mlflow.client import open_client, reaching
+from orchestrator.tracking.mlflow.known_runs import KnownRuns
+from orchestrator.tracking.mlflow.location import artifact_root, tracking_uri
+from orchestrator.tracking.protocol import KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
+
+METRICS_A_BATCH = 800  # with the params and tags of the same batch below MLflow's 1,000
+PARAMS_A_BATCH = 100
+TAGS_A_BATCH = 100
+
+Item = TypeVar("Item")
+
+
+class MlflowTracker:
+    """A `Tracker` over MLflow. It connects with its first call and never touches MLflow's global state.
+
+    Args:
+        uri: of the server or the database.
+        experiment: name of the MLflow experiment: the sweep's name, so that its trials have a table of their own.
+        sweep: identity of the sweep; on a shared server two sweeps of one name differ in it.
+        artifact_root: where files go if the experiment is new; None leaves that to the server.
+    """
+
+    def __init__(self, uri: str, experiment: str, sweep: str, artifact_root: str | None = None) -> None:
+        self.uri = uri
+        self.experiment = experiment
+        self.sweep = sweep
+        self._artifact_root = artifact_root
+        self._client: Any = None
+        self._runs: KnownRuns | None = None
+
+    def apply(self, update: RunUpdate) -> str:
+        """See `Tracker.apply`."""
+        try:
+            with reaching(self.uri):
+                return self._apply(within_limits(update))
+        except BaseException:
+            self._runs = None  # whether the last write arrived is unknown: look everything up again
+            raise
+
+    def runs(self) -> list[RunRecord]:
+        """See `Tracker.runs`."""
+        with reaching(self.uri):
+            return [_record(run) for run in KnownRuns.listed(self._connected(), self.experiment, self.sweep)]
+
+    def history(self, key: str, metric: str) -> list[MetricPoint]:
+        """See `Tracker.history`."""
+        with reaching(self.uri):
+            client = self._connected()
+            runs = KnownRuns.listed(client, self.experiment, self.sweep)
+            found = [
+                MetricPoint(name=metric, value=each.value, step=each.step, time_ms=each.timestamp)
+                for run in runs
+                if run.data.tags[KEY_TAG] == key
+                for each in client.get_metric_history(run.info.run_id, metric)
+            ]
+        return sorted(found, key=lambda point: (point.step, point.time_ms, point.value))
+
+    def delete(self) -> int:
+        """See `Tracker.delete`. MLflow hides deleted runs; `mlflow gc` takes them off the disk."""
+        with reaching(self.uri):
+            client = self._connected()
+            runs = KnownRuns.listed(client, self.experiment, self.sweep)
+            for run in runs:
+                client.delete_run(run.info.run_id)
+        self._runs = None
+        return len(runs)
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            self._client = open_client(self.uri)
+        return self._client
+
+    def _known(self) -> KnownRuns:
+        if self._runs is None:
+            self._runs = KnownRuns(self._connected(), self.experiment, self.sweep, self._artifact_root)
+        return self._runs
+
+    def _apply(self, update: RunUpdate) -> str:
+        known = self._known()
+        run_id = known.find(update.key) or known.create(update)
+        self._write_artifacts(run_id, update)
+        self._write_state(run_id, update)
+        self._write_content(run_id, update)
+        return run_id
+
+    def _write_artifacts(self, run_id: str, update: RunUpdate) -> None:
+        if not update.artifacts:
+            return
+        with tempfile.TemporaryDirectory(prefix="orchestrator-artifacts-") as folder:
+            for path, artifact in update.artifacts.items():
+                file = Path(folder) / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(artifact.content())
+                parent = str(PurePosixPath(path).parent)
+                self._client.log_artifact(run_id, str(file), artifact_path=None if parent == "." else parent)
+
+    def _write_state(self, run_id: str, update: RunUpdate) -> None:
+        known = self._known()
+        wanted = (update.status, update.name)
+        if known.state.get(run_id) == wanted:
+            return
+        if update.status == "RUNNING":
+            self._client.update_run(run_id, status=update.status, name=update.name)
+        else:
+            self._client.update_run(run_id, name=update.name)
+            self._client.set_terminated(run_id, status=update.status, end_time=update.end_ms or None)
+        known.state[run_id] = wanted
+
+    def _write_content(self, run_id: str, update: RunUpdate) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        logged = self._known().params[run_id]
+        new = {name: value for name, value in update.params.items() if name not in logged}
+        params = [Param(name, value) for name, value in new.items()]
+        points = [Metric(each.name, each.value, each.time_ms, each.step) for each in update.metrics]
+        tags = [RunTag(name, value) for name, value in update.tags.items()]
+        parts = (_chunks(points, METRICS_A_BATCH), _chunks(params, PARAMS_A_BATCH))
+        batches = list(itertools.zip_longest(*parts, fillvalue=()))
+        for some_points, some_params in batches:
+            self._client.log_batch(run_id, metrics=list(some_points), params=list(some_params))
+        logged |= new
+        for some_tags in _chunks(tags, TAGS_A_BATCH):
+            self._client.log_batch(run_id, tags=list(some_tags))
+
+
+def tracker_opener(
+    storage: Path | str, name: str, env: Mapping[str, str] = os.environ
+) -> Callable[[str], MlflowTracker]:
+    """What makes the tracker of a sweep from its identity (see `sweep_identity`); connects to nothing yet.
+
+    Args:
+        storage: the storage folder, for the embedded database.
+        name: of the sweep, and of its MLflow experiment.
+        env: may name a server in `MLFLOW_TRACKING_URI`.
+    """
+    uri = tracking_uri(storage, env)
+    return lambda identity: MlflowTracker(uri, name, identity, artifact_root(storage, uri))
+
+
+def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _record(run: Any) -> RunRecord:
+    tags = dict(run.data.tags)
+    return RunRecord(
+        run_id=run.info.run_id,
+        key=tags[KEY_TAG],
+        sweep=tags[SWEEP_TAG],
+        parent_id=tags.get("mlflow.parentRunId"),
+        status=run.info.status,
+        params=dict(run.data.params),
+        tags=tags,
+        metrics=dict(run.data.metrics),
+    )

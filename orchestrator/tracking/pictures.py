@@ -1,0 +1,125 @@
+"""Which figures a run shows, and from which stored results they are drawn when they are sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.posthoc import predictions_file
+from orchestrator.storage.ledger import Row
+from orchestrator.storage.store import Manifest, MissingArtifact, Store
+from orchestrator.tracking.protocol import Artifact
+from trainables.spec import NetworkTask
+
+if TYPE_CHECKING:
+    from trainables.metrics import ReliabilityCurve
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+SPLIT = "test"
+TENSORS = "tensors.safetensors"
+
+
+def network_pictures(store: Store, row: Row, results: Mapping[NetworkTask, Manifest]) -> dict[str, Artifact]:
+    """Learning curves, and what the results that are there can show."""
+    pictures = dict(_of_epochs(row))
+    for task, manifest in results.items():
+        name = task.name or task.kind
+        if task.kind == "aopc":
+            pictures |= _of_explanations(store, row.key, manifest.key, name)
+        elif task.kind == "temperature":
+            before, after = (row.key, predictions_file(SPLIT)), (manifest.key, predictions_file(SPLIT))
+            pictures |= _of_reliability(store, {"as trained": before, "temperature": after}, row.name)
+    return pictures
+
+
+def ensemble_pictures(store: Store, key: str) -> dict[str, Artifact]:
+    """Reliability of the pooled prediction, before and after its temperature."""
+    files = {"pooled": (key, predictions_file(SPLIT)), "temperature": (key, predictions_file(f"temperature/{SPLIT}"))}
+    return _of_reliability(store, files, "ensemble")
+
+
+def load_tensors(path: Path) -> dict[str, Any]:
+    """The tensors of a result as arrays."""
+    from safetensors.numpy import load_file
+
+    return dict(load_file(path))
+
+
+def reliability_of_file(path: Path) -> ReliabilityCurve:
+    """The reliability of stored predictions."""
+    from trainables.metrics import reliability
+    from trainables.predictions import Predictions
+
+    return reliability(Predictions.load(path))
+
+
+def _of_epochs(row: Row) -> Iterator[tuple[str, Artifact]]:
+    if row.reports:
+        last = row.reports[-1]
+
+        def draw() -> bytes:
+            from orchestrator.tracking.figures import learning_curves
+
+            return learning_curves(row.reports, title=row.name)
+
+        yield "figures/learning_curves.png", _picture(f"{row.name}-{last.epoch}-{last.best_epoch}", draw)
+
+
+def _of_reliability(store: Store, files: Mapping[str, tuple[str, str]], title: str) -> dict[str, Artifact]:
+    if not all(_has_file(store, key, name) for key, name in files.values()):
+        return {}
+
+    def draw() -> bytes:
+        from orchestrator.tracking.figures import reliability_diagrams
+
+        curves = {label: reliability_of_file(store.folder(key) / name) for label, (key, name) in files.items()}
+        return reliability_diagrams(curves, title=f"{title}, {SPLIT}")
+
+    return {"figures/reliability.png": _picture("-".join(key for key, _ in files.values()), draw)}
+
+
+def _of_explanations(store: Store, network: str, key: str, name: str) -> dict[str, Artifact]:
+    if not _has_file(store, key, TENSORS):
+        return {}
+
+    def draw_curves() -> bytes:
+        from orchestrator.tracking.figures import perturbation_curves
+
+        return perturbation_curves(load_tensors(store.folder(key) / TENSORS), title=f"{name}, Grad-CAM")
+
+    def draw_maps() -> bytes:
+        from orchestrator.tracking.figures import saliency_grid
+
+        classes = store.manifest(network).meta["classes"]
+        return saliency_grid(load_tensors(store.folder(key) / TENSORS), classes, title="truth and prediction")
+
+    return {
+        f"figures/{name}_curve.png": _picture(f"{key}-curve", draw_curves),
+        f"figures/{name}_saliency.png": _picture(f"{key}-saliency", draw_maps),
+    }
+
+
+def _has_file(store: Store, key: str, name: str) -> bool:
+    try:
+        return name in store.manifest(key).files
+    except MissingArtifact:
+        return False
+
+
+def _picture(identity: str, draw: Callable[[], bytes]) -> Artifact:
+    """A picture that says why it cannot be drawn, if it cannot: that must not keep metrics from arriving."""
+
+    def content() -> bytes:
+        from orchestrator.tracking.figures.canvas import note
+
+        try:
+            return draw()
+        except Exception as error:  # files deleted or damaged since
+            logger.debug("a figure could not be drawn", exc_info=True)
+            return note(f"This figure could not be drawn: {error}")
+
+    return Artifact(identity=f"v{VERSION}-{identity}", content=content)

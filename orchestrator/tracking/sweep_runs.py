@@ -1,0 +1,139 @@
+"""The runs that a sweep's ledger and store call for: the sweep, its networks, its ensembles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+from orchestrator.results import best_row, network_tasks, objective_value, objectives_of
+from orchestrator.storage.ledger import Ledger, Row, SweepState
+from orchestrator.storage.store import Manifest, MissingArtifact, Store
+from orchestrator.tracking.ensemble_run import ensemble_run
+from orchestrator.tracking.network_run import NetworkFacts, network_run
+from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, text_artifact
+from trainables.spec import posthoc_key
+
+STATUS: dict[SweepState, RunStatus] = {
+    "running": "RUNNING",
+    "interrupted": "KILLED",
+    "finished": "FINISHED",
+    "failed": "FAILED",
+}
+
+
+class SweepRuns:
+    """Reads the ledger and the store as often as asked; what cannot change any more is read once.
+
+    Args:
+        store, ledger: of the sweep.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._manifests: dict[str, Manifest] = {}
+        self._data: dict[str, Artifact] = {}
+        self._built: dict[str, tuple[Hashable, RunUpdate]] = {}
+
+    def updates(self) -> list[RunUpdate]:
+        """All runs as they shall be, parents first."""
+        definition, rows, state = self._ledger.definition(), self._ledger.rows(), self._ledger.state()
+        children = [*self._networks(definition, rows, state), *self._ensembles()]
+        return [self._parent(definition, rows, state), *children]
+
+    def _parent(self, definition: Mapping[str, Any], rows: Sequence[Row], state: SweepState) -> RunUpdate:
+        outcome = self._ledger.outcome()
+        ended = outcome.get("time", 0.0) if state != "running" else 0.0
+        artifacts = {
+            f"data/{key}.json": found for key in {row.data_key for row in rows} if (found := self._counts(key))
+        }
+        return RunUpdate(
+            key=self._ledger.name,
+            name=self._ledger.name,
+            parent=None,
+            status=STATUS[state],
+            start_ms=milliseconds(definition["created"]),
+            end_ms=milliseconds(ended),
+            params={name: _text(definition[name]) for name in PARENT_PARAMS if name in definition},
+            tags={
+                KIND_TAG: "sweep",
+                "orchestrator.state": state,
+                "orchestrator.best": _best(definition, rows),
+                **{f"orchestrator.{name}": _text(definition[name]) for name in PARENT_TAGS if name in definition},
+            },
+            artifacts={"sweep.json": text_artifact(json.dumps(definition, indent=1)), **artifacts},
+        )
+
+    def _networks(self, definition: Mapping[str, Any], rows: Sequence[Row], state: SweepState) -> Iterator[RunUpdate]:
+        """One run a network: two draws of the same description share it."""
+        tasks, objectives = network_tasks(definition), objectives_of(definition)
+        failures = self._ledger.failures()
+        by_key: dict[str, list[Row]] = {}
+        for row in rows:
+            by_key.setdefault(row.key, []).append(row)
+        for key, drawn in by_key.items():
+            keys = {posthoc_key(task, [key]): task for task in tasks}
+            results = {task: found for each, task in keys.items() if (found := self._manifest(each))}
+            failed = tuple(task.name or task.kind for each, task in keys.items() if each in failures)
+            facts = NetworkFacts(
+                rows=drawn,
+                network=self._manifest(key),
+                results=results,
+                failed_tasks=failed,
+                objectives=objectives,
+                alive=state == "running",
+                commit=definition.get("commit", ""),
+            )
+            stamp = facts.stamp()
+            if self._built.get(key, (None,))[0] != stamp:
+                self._built[key] = (stamp, network_run(self._store, self._ledger.name, facts))
+            yield self._built[key][1]
+
+    def _ensembles(self) -> Iterator[RunUpdate]:
+        failures = self._ledger.failures()
+        for key, plain in self._ledger.ensembles().items():
+            yield ensemble_run(self._store, self._ledger.name, key, plain, self._manifest(key), key in failures)
+
+    def _manifest(self, key: str) -> Manifest | None:
+        if key not in self._manifests:
+            try:
+                self._manifests[key] = self._store.manifest(key)
+            except MissingArtifact:
+                return None
+        return self._manifests[key]
+
+    def _counts(self, key: str) -> Artifact | None:
+        """What is known of a data set: classes, counts, remarks; no names of images or patients."""
+        if key not in self._data:
+            try:
+                plain = json.loads((self._store.folder(key) / "table.json").read_text("utf-8"))
+            except (MissingArtifact, OSError, ValueError):
+                return None
+            told = {name: plain.get(name) for name in ("classes", "patients_known", "remarks", "counts")}
+            self._data[key] = text_artifact(json.dumps({"key": key, **told}, indent=1))
+        return self._data[key]
+
+
+PARENT_PARAMS = ("space", "objectives", "searcher", "scheduler", "seed", "overrides")
+PARENT_TAGS = ("trials", "member_seeds", "data", "fingerprints", "commit", "versions", "description")
+
+
+def sweep_identity(definition: Mapping[str, Any]) -> str:
+    """What tells a sweep from others of its name on the same server: deleted ones, and those of other people."""
+    return f"{definition['name']}@{milliseconds(definition['created'])}"
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds since 1970 as MLflow counts them."""
+    return round(seconds * 1000)
+
+
+def _best(definition: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    objective = objectives_of(definition)[0]
+    best = best_row(rows, objective)
+    return f"{best.name}: {objective.metric} {objective_value(best, objective):.4f}" if best else "none yet"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

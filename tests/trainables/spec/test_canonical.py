@@ -1,0 +1,127 @@
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainables.spec import (
+    ClassDistinct,
+    CovidRadiography,
+    CrossEntropy,
+    Ensemble,
+    Focal,
+    Laplace,
+    Optimizer,
+    PosthocSpec,
+    Schedule,
+    SmallCNN,
+    Synthetic,
+    Temperature,
+    Timm,
+    TrialSpec,
+    WeightedCrossEntropy,
+    canonical_json,
+    content_key,
+    from_plain,
+    network_key,
+    posthoc_key,
+    to_plain,
+)
+
+losses = st.one_of(
+    st.builds(CrossEntropy, label_smoothing=st.floats(0, 0.9)),
+    st.just(WeightedCrossEntropy()),
+    st.builds(Focal, gamma=st.floats(0, 10)),
+    st.builds(ClassDistinct, lambda_cd=st.floats(0, 10)),
+)
+models = st.one_of(
+    st.builds(SmallCNN, widths=st.lists(st.integers(1, 64), min_size=1, max_size=4).map(tuple)),
+    st.builds(Timm, name=st.sampled_from(["resnet18", "vgg16"]), weights=st.none() | st.just("a.safetensors")),
+)
+trials = st.builds(
+    TrialSpec,
+    data=st.one_of(st.builds(Synthetic, images=st.integers(16, 5000)), st.just(CovidRadiography())),
+    model=models,
+    loss=losses,
+    optimizer=st.builds(Optimizer, learning_rate=st.floats(1e-6, 1.0)),
+    schedule=st.builds(Schedule, epochs=st.integers(1, 100), clip_norm=st.none() | st.floats(0.1, 5)),
+    seed=st.integers(0, 2**31),
+)
+
+
+@given(spec=trials)
+def test_a_trial_survives_its_json_text(spec):
+    assert from_plain(TrialSpec, json.loads(canonical_json(spec))) == spec
+
+
+@pytest.mark.parametrize("task", [Temperature(), Laplace(hessian_structure="full", memory_bytes=1), Ensemble(size=7)])
+def test_a_post_hoc_task_survives_its_json_text(task):
+    assert from_plain(PosthocSpec, json.loads(canonical_json(task))) == task
+
+
+def test_a_field_at_its_default_is_left_out():
+    spec = TrialSpec(data=Synthetic(), model=SmallCNN(), loss=Focal(gamma=2.0))
+    assert to_plain(spec) == {"data": {"kind": "synthetic"}, "model": {"kind": "small_cnn"}, "loss": {"kind": "focal"}}
+
+
+def test_an_option_added_later_renames_no_older_result():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Newer(Focal):
+        alpha: float = 0.25
+
+    assert canonical_json(Newer(gamma=3.0)) == canonical_json(Focal(gamma=3.0))
+
+
+def test_1_and_1_point_0_are_the_same_network():
+    one, same = (TrialSpec(data=Synthetic(), model=SmallCNN(), loss=Focal(gamma=gamma)) for gamma in (1, 1.0))
+    assert network_key(one, ["data-1"]) == network_key(same, ["data-1"])
+    assert content_key("x", version=1, settings=from_plain(Focal, {"kind": "focal", "gamma": 1})) == content_key(
+        "x", version=1, settings=Focal(gamma=1.0)
+    )
+
+
+def test_a_key_depends_on_settings_version_and_inputs():
+    keys = {
+        content_key("x", version=1, settings=Focal()),
+        content_key("y", version=1, settings=Focal()),
+        content_key("x", version=2, settings=Focal()),
+        content_key("x", version=1, settings=Focal(gamma=3.0)),
+        content_key("x", version=1, settings=Focal(), inputs=["data-1"]),
+    }
+    assert len(keys) == 5
+
+
+def test_the_order_of_members_does_not_name_another_ensemble():
+    assert posthoc_key(Ensemble(), ["a", "b"]) == posthoc_key(Ensemble(), ["b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("plain", "message"),
+    [
+        ({"kind": "focal", "gama": 1.0}, r"unknown name 'gama'. Did you mean 'gamma'\?"),
+        ({"kind": "focl"}, r"unknown kind 'focl'. Did you mean 'focal'\?"),
+        ({"kind": "focal", "gamma": "much"}, "loss/gamma: wants a number, got 'much'"),
+        ({"gamma": 1.0}, "wants an object with 'kind'"),
+    ],
+)
+def test_a_mistyped_part_is_named_with_the_nearest_valid_one(plain, message):
+    trial = {"data": {"kind": "synthetic"}, "model": {"kind": "small_cnn"}, "loss": plain}
+    with pytest.raises(ValueError, match=message):
+        from_plain(TrialSpec, trial)
+
+
+def test_a_missing_part_is_named():
+    with pytest.raises(ValueError, match="model missing"):
+        from_plain(TrialSpec, {"data": {"kind": "synthetic"}})
+
+
+@pytest.mark.parametrize("value", [True, 1.5, "3"])
+def test_a_whole_number_is_no_truth_value_fraction_or_text(value):
+    with pytest.raises(ValueError, match="wants a whole number"):
+        from_plain(TrialSpec, {"data": {"kind": "synthetic"}, "model": {"kind": "small_cnn"}, "seed": value})
+
+
+def test_infinity_has_no_json_form():
+    with pytest.raises(ValueError, match="only finite numbers"):
+        canonical_json(Focal(gamma=float("inf")))
