@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.errors import TrackingError
 from orchestrator.tracking.limits import within_limits
-from orchestrator.tracking.protocol import KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
+from orchestrator.tracking.protocol import DIGEST_TAG, KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
 
 
 @dataclass(kw_only=True)
@@ -98,6 +98,7 @@ class MemoryTracker:
         present = [run for run in self._runs() if not run.deleted]
         for run in present:
             run.deleted = True
+            run.tags[DIGEST_TAG] = "deleted"
         return len(present)
 
     def _runs(self, key: str | None = None) -> list[MemoryRun]:

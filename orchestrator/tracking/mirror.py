@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from orchestrator.errors import TrackingError
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store, replace
 from orchestrator.tracking.digest import digest_of, lacking
 from orchestrator.tracking.protocol import DIGEST_TAG, RunUpdate, Tracker
-from orchestrator.tracking.sweep_runs import SweepRuns, sweep_identity
+from orchestrator.tracking.sweep_runs import SweepRuns
 
-OpenTracker = Callable[[str], Tracker]
+OpenTracker = Callable[[], Tracker]
 
 MARKER = "tracking-pending"
 
@@ -22,7 +23,7 @@ class Mirror:
     only the runs whose digest is another one: a kill at any moment costs one repeated update, which changes nothing.
 
     Args:
-        open_tracker: makes a tracker for the identity of a sweep; called when the sweep is first sent.
+        open_tracker: makes the sweep's tracker; called when there is something to send, so that the sweep exists.
         store, ledger: of the sweep.
     """
 
@@ -50,15 +51,21 @@ class Mirror:
         if not self.ledger.exists():
             return 0
         if self._tracker is None:
-            self._tracker = self._open_tracker(sweep_identity(self.ledger.definition()))
-        updates = self.updates()
+            self._tracker = self._open_tracker()
+        try:
+            return self._send(self._tracker, self.updates())
+        except TrackingError:
+            self._sent = None  # a server that was away may come back with less than it had
+            raise
+
+    def _send(self, tracker: Tracker, updates: list[RunUpdate]) -> int:
         if self._sent is None:
-            self._sent = _arrived(self._tracker, updates)
+            self._sent = _arrived(tracker, updates)
         written = 0
         for update in updates:
             sent = self._sent.get(update.key)
             if sent != update:
-                self._tracker.apply(lacking(update, sent))
+                tracker.apply(lacking(update, sent))
                 self._sent[update.key] = update
                 written += 1
         return written

@@ -10,6 +10,7 @@ from orchestrator.results import best_row, network_tasks, objective_value, objec
 from orchestrator.storage.ledger import Ledger, Row, SweepState
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from orchestrator.tracking.ensemble_run import ensemble_run
+from orchestrator.tracking.identity import milliseconds
 from orchestrator.tracking.network_run import NetworkFacts, network_run
 from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, text_artifact
 from trainables.spec import posthoc_key
@@ -117,16 +118,6 @@ class SweepRuns:
 
 PARENT_PARAMS = ("space", "objectives", "searcher", "scheduler", "seed", "overrides")
 PARENT_TAGS = ("trials", "member_seeds", "data", "fingerprints", "commit", "versions", "description")
-
-
-def sweep_identity(definition: Mapping[str, Any]) -> str:
-    """What tells a sweep from others of its name on the same server: deleted ones, and those of other people."""
-    return f"{definition['name']}@{milliseconds(definition['created'])}"
-
-
-def milliseconds(seconds: float) -> int:
-    """Seconds since 1970 as MLflow counts them."""
-    return round(seconds * 1000)
 
 
 def _best(definition: Mapping[str, Any], rows: Sequence[Row]) -> str:

@@ -8,10 +8,10 @@ import pytest
 
 from orchestrator.audit import audit
 from orchestrator.errors import TrackingError
+from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.memory import MemoryServer, MemoryTracker
 from orchestrator.tracking.mirror import Mirror
 from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunUpdate
-from orchestrator.tracking.sweep_runs import sweep_identity
 from tests.orchestrator.tracking.small_sweep import SmallSweep
 from trainables.spec import Evaluation, Temperature, posthoc_key
 
@@ -39,7 +39,8 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallSweep:
 @pytest.fixture
 def server(sweep: SmallSweep) -> MemoryServer:
     server = MemoryServer()
-    Mirror(lambda identity: MemoryTracker(identity, server), sweep.store, sweep.ledger).sync()
+    tracker = MemoryTracker(sweep_identity(sweep.ledger.definition()), server)
+    Mirror(lambda: tracker, sweep.store, sweep.ledger).sync()
     return server
 
 

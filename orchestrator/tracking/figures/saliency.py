@@ -53,8 +53,8 @@ def _draw_image(plain: Axes, overlaid: Axes, tensors: Mapping[str, Any], place: 
     if masks is not None and masks[place].any():
         for axes in (plain, overlaid):
             axes.contour(masks[place].astype(float), levels=[0.5], colors=[GREEN], linewidths=1)
-    dress(plain, title=classes[target])
-    dress(overlaid, title=classes[predicted])
+    dress(plain, title=f"true: {classes[target]}")
+    dress(overlaid, title=f"predicted: {classes[predicted]}")
     overlaid.title.set_color("black" if target == predicted else RED)
     for axes in (plain, overlaid):
         axes.title.set_fontsize(8)

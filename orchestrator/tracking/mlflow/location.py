@@ -23,6 +23,11 @@ def artifact_root(storage: Path | str, uri: str) -> str | None:
     return str(Path(storage).absolute() / "mlartifacts") if uri.startswith(EMBEDDED) else None
 
 
+def is_absent(uri: str) -> bool:
+    """Whether the runs lie in a database file that does not exist yet."""
+    return uri.startswith(EMBEDDED) and not Path(uri.removeprefix(EMBEDDED)).exists()
+
+
 def require_usable(uri: str) -> None:
     """Refuse a database file that cannot be opened, which MLflow would try for minutes.
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from orchestrator.storage.ledger import Ledger
+from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.limits import within_limits
 from orchestrator.tracking.mlflow.client import open_client, reaching
 from orchestrator.tracking.mlflow.known_runs import KnownRuns
-from orchestrator.tracking.mlflow.location import artifact_root, tracking_uri
-from orchestrator.tracking.protocol import KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
+from orchestrator.tracking.mlflow.location import artifact_root, is_absent, tracking_uri
+from orchestrator.tracking.protocol import DIGEST_TAG, KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
 
 METRICS_A_BATCH = 800  # with the params and tags of the same batch below MLflow's 1,000
 PARAMS_A_BATCH = 100
@@ -51,31 +54,37 @@ class MlflowTracker:
 
     def runs(self) -> list[RunRecord]:
         """See `Tracker.runs`."""
-        with reaching(self.uri):
-            return [_record(run) for run in KnownRuns.listed(self._connected(), self.experiment, self.sweep)]
+        return [_record(run) for run in self._listed()]
 
     def history(self, key: str, metric: str) -> list[MetricPoint]:
         """See `Tracker.history`."""
+        runs = self._listed()
         with reaching(self.uri):
-            client = self._connected()
-            runs = KnownRuns.listed(client, self.experiment, self.sweep)
             found = [
                 MetricPoint(name=metric, value=each.value, step=each.step, time_ms=each.timestamp)
                 for run in runs
                 if run.data.tags[KEY_TAG] == key
-                for each in client.get_metric_history(run.info.run_id, metric)
+                for each in self._client.get_metric_history(run.info.run_id, metric)
             ]
         return sorted(found, key=lambda point: (point.step, point.time_ms, point.value))
 
     def delete(self) -> int:
-        """See `Tracker.delete`. MLflow hides deleted runs; `mlflow gc` takes them off the disk."""
+        """See `Tracker.delete`. Embedded runs lose their files at once; `mlflow gc` drops what MLflow hides."""
+        runs = self._listed()
         with reaching(self.uri):
-            client = self._connected()
-            runs = KnownRuns.listed(client, self.experiment, self.sweep)
             for run in runs:
-                client.delete_run(run.info.run_id)
+                self._client.set_tag(run.info.run_id, DIGEST_TAG, "deleted")
+                self._client.delete_run(run.info.run_id)
+                if self._artifact_root is not None:
+                    shutil.rmtree(Path(self._artifact_root) / self.experiment / run.info.run_id, ignore_errors=True)
         self._runs = None
         return len(runs)
+
+    def _listed(self) -> list[Any]:
+        if is_absent(self.uri):
+            return []  # nobody needs a new database to see that it is empty
+        with reaching(self.uri):
+            return KnownRuns.listed(self._connected(), self.experiment, self.sweep)
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -135,18 +144,20 @@ class MlflowTracker:
             self._client.log_batch(run_id, tags=list(some_tags))
 
 
-def tracker_opener(
-    storage: Path | str, name: str, env: Mapping[str, str] = os.environ
-) -> Callable[[str], MlflowTracker]:
-    """What makes the tracker of a sweep from its identity (see `sweep_identity`); connects to nothing yet.
+def open_tracker(storage: Path | str, name: str, env: Mapping[str, str] = os.environ) -> MlflowTracker:
+    """The tracker of a sweep in the storage folder. It connects with its first call.
 
     Args:
-        storage: the storage folder, for the embedded database.
+        storage: the storage folder; the embedded database lies there.
         name: of the sweep, and of its MLflow experiment.
         env: may name a server in `MLFLOW_TRACKING_URI`.
+
+    Raises:
+        StorageError: there is no such sweep.
     """
     uri = tracking_uri(storage, env)
-    return lambda identity: MlflowTracker(uri, name, identity, artifact_root(storage, uri))
+    identity = sweep_identity(Ledger(storage, name).definition())
+    return MlflowTracker(uri, name, identity, artifact_root(storage, uri))
 
 
 def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import functools
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -7,10 +10,11 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import TrackingError
+from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.memory import MemoryServer, MemoryTracker
 from orchestrator.tracking.mirror import Mirror, pending
 from orchestrator.tracking.mirror_thread import MirrorThread
-from orchestrator.tracking.mlflow import MlflowTracker, artifact_root, tracking_uri
+from orchestrator.tracking.mlflow import open_tracker, tracking_uri
 from orchestrator.tracking.protocol import KEY_TAG, Artifact
 from tests.orchestrator.tracking.small_sweep import TASKS, SmallSweep
 
@@ -18,7 +22,10 @@ PNG = b"\x89PNG"
 
 
 def mirror_to(server: MemoryServer, sweep: SmallSweep) -> Mirror:
-    return Mirror(lambda identity: MemoryTracker(identity, server), sweep.store, sweep.ledger)
+    def open_memory() -> MemoryTracker:
+        return MemoryTracker(sweep_identity(sweep.ledger.definition()), server)
+
+    return Mirror(open_memory, sweep.store, sweep.ledger)
 
 
 def state_of(server: MemoryServer) -> list[dict[str, Any]]:
@@ -272,11 +279,28 @@ def test_a_server_that_stays_away_is_told_at_the_end_and_filled_by_the_next_star
     assert pending(sweep.ledger) == ""
 
 
+@pytest.mark.usefixtures("no_pictures")
+def test_a_server_that_comes_back_empty_is_filled_anew(tmp_path: Path) -> None:
+    sweep, server = SmallSweep(tmp_path), MemoryServer()
+    row, _ = sweep.complete()
+    mirror = mirror_to(server, sweep)
+    mirror.sync()
+    expected = state_of(server)
+    server.unreachable = True
+    sweep.end(row, "failed", "later")
+    with pytest.raises(TrackingError):
+        mirror.sync()
+    server.unreachable = False
+    server.runs.clear()
+    mirror.sync()
+    assert [run["key"] for run in state_of(server)] == [run["key"] for run in expected]
+
+
 def test_a_fault_in_the_mirror_does_not_end_the_driver(tmp_path: Path) -> None:
     sweep = SmallSweep(tmp_path)
     sweep.complete()
 
-    def broken(identity: str) -> MemoryTracker:
+    def broken() -> MemoryTracker:
         raise RuntimeError("a bug")
 
     arrival = MirrorThread(Mirror(broken, sweep.store, sweep.ledger)).close(20)
@@ -297,18 +321,20 @@ def test_the_mirror_fills_mlflow(tmp_path: Path) -> None:
 
     sweep = SmallSweep(tmp_path)
     row, _ = sweep.complete()
-    uri = tracking_uri(tmp_path, {})
-
-    def open_tracker(identity: str) -> MlflowTracker:
-        return MlflowTracker(uri, "demo", identity, artifact_root(tmp_path, uri))
-
-    assert Mirror(open_tracker, sweep.store, sweep.ledger).sync() == 4
-    assert Mirror(open_tracker, sweep.store, sweep.ledger).sync() == 0
-    client = MlflowClient(tracking_uri=uri)
+    open_embedded = functools.partial(open_tracker, tmp_path, "demo", {})
+    assert Mirror(open_embedded, sweep.store, sweep.ledger).sync() == 4
+    assert Mirror(open_embedded, sweep.store, sweep.ledger).sync() == 0
+    client = MlflowClient(tracking_uri=tracking_uri(tmp_path, {}))
     runs = client.search_runs([client.get_experiment_by_name("demo").experiment_id])
     trial = next(run for run in runs if run.data.tags[KEY_TAG] == row.key)
     assert [point.step for point in client.get_metric_history(trial.info.run_id, "val/nll")] == [1, 2, 3]
     assert "figures/reliability.png" in {each.path for each in client.list_artifacts(trial.info.run_id, "figures")}
+    assert list(tmp_path.glob("mlartifacts/demo/*/artifacts/figures/aopc_saliency.png"))
+    assert open_embedded().delete() == 4
+    assert open_embedded().runs() == []
+    assert not list(tmp_path.glob("mlartifacts/demo/*")), "deleted pictures of patients must not stay on the disk"
+    assert Mirror(open_embedded, sweep.store, sweep.ledger).sync() == 4
+    assert list(tmp_path.glob("mlartifacts/demo/*/artifacts/figures/aopc_saliency.png"))
 
 
 def _key_of_temperature(network: str) -> str:
@@ -322,3 +348,11 @@ def wait_for(condition: Any, seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
+
+
+def test_the_mirror_imports_neither_torch_nor_mlflow_nor_matplotlib_before_it_needs_them() -> None:
+    heavy = "('torch', 'mlflow', 'matplotlib', 'ray', 'optuna')"
+    code = "import sys, orchestrator.audit, orchestrator.tracking.mlflow, orchestrator.tracking.mirror_thread\n"
+    code += f"print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -180,7 +180,6 @@ def test_mlflow_restores_runs_deleted_behind_its_back_and_keeps_one_of_doubled_o
     assert [run.run_id for run in tracker.runs()] == [run_id]
     client.delete_experiment(experiment)
     assert MlflowTracker(uri, "demo", "demo@1").apply(parent()) == run_id
-    assert (tmp_path / "mlartifacts").parent == tmp_path
 
 
 def test_mlflow_keeps_files_below_the_storage_folder_and_says_nothing(
@@ -206,6 +205,14 @@ def test_a_file_that_is_no_database_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database, but long enough to be taken for one" * 50)
     with pytest.raises(TrackingError, match="Move it away"):
         MlflowTracker(tracking_uri(tmp_path, {}), "demo", "demo@1").runs()
+
+
+def test_asking_for_runs_makes_no_database(tmp_path: Path) -> None:
+    tracker = MlflowTracker(tracking_uri(tmp_path / "none", {}), "demo", "demo@1")
+    assert tracker.runs() == []
+    assert tracker.history("network-1", "val/accuracy") == []
+    assert tracker.delete() == 0
+    assert not (tmp_path / "none").exists()
 
 
 def test_the_user_s_server_comes_before_the_embedded_database(tmp_path: Path) -> None:
