@@ -60,3 +60,7 @@ def test_results_without_curve_or_gallery_are_refused() -> None:
 
 def test_a_note_is_a_picture() -> None:
     size(note("This cannot be drawn: $"))
+
+
+def test_saliency_does_without_masks() -> None:
+    size(saliency_grid({name: each for name, each in aopc_tensors().items() if name != "gallery/masks"}, CLASSES))
