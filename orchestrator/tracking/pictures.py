@@ -62,9 +62,9 @@ def _of_epochs(row: Row) -> Iterator[tuple[str, Artifact]]:
         last = row.reports[-1]
 
         def draw() -> bytes:
-            from orchestrator.tracking.figures import learning_curves
+            from orchestrator.figures.files import learning_curves
 
-            return learning_curves(row.reports, title=row.name)
+            return learning_curves(row)
 
         yield "figures/learning_curves.png", _picture(f"{row.name}-{last.epoch}-{last.best_epoch}", draw)
 
@@ -74,7 +74,7 @@ def _of_reliability(store: Store, files: Mapping[str, tuple[str, str]], title: s
         return {}
 
     def draw() -> bytes:
-        from orchestrator.tracking.figures import reliability_diagrams
+        from orchestrator.figures.files import reliability_diagrams
 
         curves = {label: reliability_of_file(store.folder(key) / name) for label, (key, name) in files.items()}
         return reliability_diagrams(curves, title=f"{title}, {SPLIT}")
@@ -87,12 +87,12 @@ def _of_explanations(store: Store, network: str, key: str, name: str) -> dict[st
         return {}
 
     def draw_curves() -> bytes:
-        from orchestrator.tracking.figures import perturbation_curves
+        from orchestrator.figures.files import perturbation_curves
 
         return perturbation_curves(load_tensors(store.folder(key) / TENSORS), title=f"{name}, Grad-CAM")
 
     def draw_maps() -> bytes:
-        from orchestrator.tracking.figures import saliency_grid
+        from orchestrator.figures.files import saliency_grid
 
         classes = store.manifest(network).meta["classes"]
         return saliency_grid(load_tensors(store.folder(key) / TENSORS), classes, title="truth and prediction")
@@ -114,7 +114,7 @@ def _picture(identity: str, draw: Callable[[], bytes]) -> Artifact:
     """A picture that says why it cannot be drawn, if it cannot: that must not keep metrics from arriving."""
 
     def content() -> bytes:
-        from orchestrator.tracking.figures.canvas import note
+        from orchestrator.figures.files import note
 
         try:
             return draw()

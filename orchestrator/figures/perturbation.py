@@ -1,0 +1,44 @@
+"""Perturbation curves: how fast the predicted probability falls as relevant regions are perturbed (paper P3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator.figures.canvas import ACCENT, MUTED, legend, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
+
+def draw_perturbation(figure: FigureBase, tensors: Mapping[str, Any], title: str) -> None:
+    """Mean probability of the predicted class by the share of regions perturbed, beside a random order.
+
+    The area between the curves is what the maps know: shaded.
+
+    Args:
+        figure: to draw on.
+        tensors: arrays of an AOPC result, with `curve` and `random_curve` [L + 1].
+        title: names the network.
+    """
+    axes = new_axes(figure, title=title, x="regions perturbed, %", y="probability of the class")
+    _draw(axes, tensors, "curve", "random_curve")
+    axes.set_ylim(0, 1)
+
+
+def draw_area_by_step(figure: FigureBase, tensors: Mapping[str, Any], title: str) -> None:
+    """The AOPC up to each step (P3, Fig. 8), from `aopc_by_step` and `random_aopc_by_step` [L + 1]."""
+    axes = new_axes(figure, title=title, x="regions perturbed, %", y="AOPC")
+    _draw(axes, tensors, "aopc_by_step", "random_aopc_by_step")
+
+
+def _draw(axes: Axes, tensors: Mapping[str, Any], ordered: str, control: str) -> None:
+    along, between = np.asarray(tensors[ordered]), np.asarray(tensors[control])
+    share = np.linspace(0, 100, len(along))
+    axes.plot(share, between, color=MUTED, linewidth=1.6, linestyle=(0, (4, 3)), label="random order")
+    axes.plot(share, along, color=ACCENT, linewidth=2.2, label="most relevant first")
+    axes.fill_between(share, along, between, color=ACCENT, alpha=0.14, linewidth=0)
+    legend(axes)

@@ -1,0 +1,41 @@
+"""Names of metrics and tasks as people read them."""
+
+from __future__ import annotations
+
+METRICS = {
+    "nll": "NLL",
+    "ece": "ECE",
+    "brier": "Brier score",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "auroc": "AUROC",
+    "aopc": "AOPC",
+    "loss": "loss",
+}
+
+TASKS = {
+    "": "uncalibrated",
+    "evaluation": "uncalibrated",
+    "temperature": "temperature",
+    "laplace_diag": "Laplace, diagonal",
+    "laplace_kron": "Laplace, Kronecker",
+    "laplace_full": "Laplace, full",
+    "aopc": "Grad-CAM and AOPC",
+    "ensemble": "ensemble",
+}
+
+
+def task_label(task: str) -> str:
+    """`laplace_kron` as `Laplace, Kronecker`; suffixes such as `_grid` and `_mc` follow in brackets."""
+    for name, label in sorted(TASKS.items(), key=lambda pair: -len(pair[0])):
+        if name and task.startswith(name):
+            rest = task[len(name) :].strip("_").replace("_", ", ")
+            return f"{label} ({rest})" if rest else label
+    return TASKS.get(task, task)
+
+
+def metric_label(name: str) -> str:
+    """`temperature/val/nll` as `NLL on val after temperature`."""
+    *before, split, metric = name.split("/")
+    label = f"{METRICS.get(metric, metric)} on {split}"
+    return f"{label} after {task_label(before[0])}" if before else label

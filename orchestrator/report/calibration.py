@@ -1,0 +1,142 @@
+"""The calibration table: each method on the best network, on its seeds, and on the ensembles, all on test."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.figures.words import task_label
+from orchestrator.report.findings import Findings
+from orchestrator.report.text import DASH, number_text, seconds_text
+from orchestrator.results import ResultRow
+
+SHOWN = ("accuracy", "nll", "ece", "brier")
+STAGES = ("fit", "prior_precision", "predict")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One method.
+
+    Attributes:
+        method: its name.
+        values: of the metrics in `SHOWN`, as text.
+        fitted: what was fitted, as text.
+        seconds: of the stages in `STAGES`, as text.
+        lowest: for each metric, whether it is the lowest of the group (and a lower one is better).
+    """
+
+    method: str
+    values: tuple[str, ...]
+    fitted: str = ""
+    seconds: tuple[str, ...] = (DASH, DASH, DASH)
+    lowest: tuple[bool, ...] = (False, False, False, False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Methods on the same network or networks."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+def calibration_groups(findings: Findings) -> list[Group]:
+    """The table; empty when no network is evaluated."""
+    best, seeds = findings.best, findings.seeds
+    groups = []
+    if best is not None and best.results:
+        lines = tuple(_line(best, task) for task in _methods([best]))
+        groups.append(Group(title=f"Best network, {best.name}", lines=_with_lowest(lines, best)))
+    if len(seeds) > 1:
+        lines = tuple(_mean_line(seeds, task) for task in _methods(seeds))
+        groups.append(
+            Group(title=f"Its configuration under {len(seeds)} seeds, mean ± standard deviation", lines=lines)
+        )
+    groups += [_ensemble_group(row) for row in findings.ensembles]
+    return groups
+
+
+def _methods(rows: Sequence[ResultRow]) -> list[str]:
+    """Uncalibrated, temperature, then the Laplace tasks, as far as there are results."""
+    found = {task for row in rows for task in row.results}
+    order = ["evaluation", "temperature", *(f"laplace_{structure}" for structure in ("diag", "kron", "full"))]
+    further = sorted(task for task in found if task.startswith("laplace") and task not in order)
+    return [task for task in (*order, *further) if task in found]
+
+
+def _line(row: ResultRow, task: str) -> Line:
+    return Line(
+        method=task_label(task),
+        values=tuple(number_text(row.metrics.get(_name(task, metric))) for metric in SHOWN),
+        fitted=_fitted(row, task),
+        seconds=tuple(seconds_text(row.seconds.get(f"{task}/{stage}")) for stage in STAGES),
+    )
+
+
+def _mean_line(rows: Sequence[ResultRow], task: str) -> Line:
+    return Line(
+        method=task_label(task),
+        values=tuple(_mean(rows, _reader(_name(task, metric)), number_text) for metric in SHOWN),
+        seconds=tuple(_mean_seconds(rows, f"{task}/{stage}") for stage in STAGES),
+    )
+
+
+def _ensemble_group(row: ResultRow) -> Group:
+    lines = []
+    for task, prefix in (("evaluation", ""), ("temperature", "temperature/")):
+        is_fitted = task == "temperature"
+        lines.append(
+            Line(
+                method=task_label(task),
+                values=tuple(number_text(row.metrics.get(f"{prefix}test/{metric}")) for metric in SHOWN),
+                fitted=_fitted(row, task),
+                seconds=(seconds_text(row.seconds.get("ensemble/fit")) if is_fitted else DASH, DASH, DASH),
+            )
+        )
+    return Group(title=f"{row.name}, {len(row.members)} networks", lines=tuple(lines))
+
+
+def _name(task: str, metric: str) -> str:
+    return f"test/{metric}" if task == "evaluation" else f"{task}/test/{metric}"
+
+
+def _fitted(row: ResultRow, task: str) -> str:
+    for split in ("calib", "val", "train"):
+        for name, text in (("temperature", "T = {:.3g}"), ("prior_precision", "prior precision {:.3g}")):
+            value = row.metrics.get(f"{task}/{split}/{name}")
+            if value is not None:
+                return text.format(value)
+    return ""
+
+
+def _reader(name: str) -> Callable[[ResultRow], float | None]:
+    return lambda row: row.metrics.get(name)
+
+
+def _mean(rows: Sequence[ResultRow], read: Callable[[ResultRow], float | None], text: Callable[[float], str]) -> str:
+    values = [value for row in rows if (value := read(row)) is not None]
+    if not values:
+        return DASH
+    spread = f" ± {text(statistics.stdev(values))}" if len(values) > 1 else ""
+    return text(statistics.fmean(values)) + spread
+
+
+def _mean_seconds(rows: Sequence[ResultRow], stage: str) -> str:
+    values = [row.seconds[stage] for row in rows if stage in row.seconds]
+    return seconds_text(statistics.fmean(values)) if values else DASH
+
+
+def _with_lowest(lines: Sequence[Line], row: ResultRow) -> tuple[Line, ...]:
+    """Mark the lowest NLL, ECE and Brier score."""
+    from dataclasses import replace
+
+    def lowest(place: int) -> str:
+        return min((line.values[place] for line in lines if line.values[place] != DASH), default="")
+
+    marks = ["", *(lowest(place) for place in range(1, len(SHOWN)))]
+    return tuple(
+        replace(line, lowest=tuple(value == mark for value, mark in zip(line.values, marks, strict=True)))
+        for line in lines
+    )

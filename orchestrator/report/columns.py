@@ -1,0 +1,98 @@
+"""The columns of the results table, shared by terminal, Markdown and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.figures.words import metric_label
+from orchestrator.results import ResultRow
+from search_spaces.objective import Objective
+
+LAPLACE_FIRST = ("laplace_kron", "laplace_full", "laplace_diag")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of numbers.
+
+    Attributes:
+        title: in the head.
+        note: what it means, in full.
+        value: of a row; None where the row has none.
+        digits: shown after the point.
+    """
+
+    title: str
+    note: str
+    value: Callable[[ResultRow], float | None]
+    digits: int = 3
+
+
+def columns_of(rows: Sequence[ResultRow], objectives: Sequence[Objective]) -> list[Column]:
+    """Objectives first, then test: as it is, after temperature, under Laplace, AOPC; last the seconds.
+
+    Columns of tasks that the sweep has not are left out.
+    """
+    laplace = shown_laplace(rows)
+    columns = [
+        Column(
+            title=_objective_title(each, objectives),
+            note=f"{metric_label(each.metric)} ({each.mode})",
+            value=metric(each.metric),
+        )
+        for each in objectives
+    ]
+    columns += [
+        _test(name, title)
+        for name, title in (
+            ("accuracy", "Accuracy"),
+            ("macro_f1", "F1"),
+            ("nll", "NLL"),
+            ("brier", "Brier"),
+            ("ece", "ECE"),
+        )
+    ]
+    columns.append(_test("temperature/ece", "ECE temp."))
+    if laplace:
+        columns += [_test(f"{laplace}/ece", "ECE Lapl."), _test(f"{laplace}/nll", "NLL Lapl.")]
+    if any(_aopc_name(row) for row in rows):
+        columns.append(Column(title="AOPC", note="area over the perturbation curve of Grad-CAM", value=_aopc))
+    columns.append(Column(title="Seconds", note="training and post-hoc tasks", value=total_seconds, digits=1))
+    return columns
+
+
+def metric(name: str) -> Callable[[ResultRow], float | None]:
+    """Reads a metric of a row."""
+    return lambda row: row.metrics.get(name)
+
+
+def shown_laplace(rows: Sequence[ResultRow]) -> str | None:
+    """The Laplace task that stands for all in a narrow table: Kronecker where there is one."""
+    found = {task for row in rows for task in row.results if task.startswith("laplace")}
+    return next((name for name in (*LAPLACE_FIRST, *sorted(found)) if name in found), None)
+
+
+def total_seconds(row: ResultRow) -> float | None:
+    """Seconds of training and of every post-hoc task; of an ensemble its own."""
+    own = [value for stage, value in row.seconds.items() if stage.startswith("fit/") or stage.endswith("/total")]
+    return sum(own) if own else None
+
+
+def _objective_title(objective: Objective, objectives: Sequence[Objective]) -> str:
+    return "Objective" if len(objectives) == 1 else f"Objective {objectives.index(objective) + 1}"
+
+
+def _test(name: str, title: str) -> Column:
+    *task, last = name.split("/")
+    full = "/".join([*task, "test", last])
+    return Column(title=title, note=metric_label(full), value=metric(full))
+
+
+def _aopc_name(row: ResultRow) -> str | None:
+    return next((name for name in ("aopc/test/aopc", "aopc/val/aopc") if name in row.metrics), None)
+
+
+def _aopc(row: ResultRow) -> float | None:
+    name = _aopc_name(row)
+    return row.metrics[name] if name else None

@@ -1,0 +1,118 @@
+"""The first screen: what was found, in words and in a few large numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.figures.words import metric_label
+from orchestrator.report.findings import Findings
+from orchestrator.report.intervals import accuracy_interval
+from orchestrator.report.summary import pareto_front
+from orchestrator.report.text import DASH, number_text, percent_text, plural
+from orchestrator.results import ResultRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A large number with what it is and what it means."""
+
+    value: str
+    title: str
+    note: str = ""
+
+
+def progress_text(findings: Findings) -> str:
+    """How many trials ended in which way."""
+    trials = [row for row in findings.results if row.kind == "trial"]
+    counts = {
+        state: sum(row.state == state for row in trials) for state in ("completed", "stopped", "failed", "running")
+    }
+    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none started"
+    return f"{len(trials)} of {plural(findings.definition['trials'], 'trial')} drawn: {told}."
+
+
+def sentences(findings: Findings) -> list[str]:
+    """The result in words."""
+    if findings.best is None:
+        return ["No trial is complete, so there is no best network yet. What there is so far stands below."]
+    told = [
+        _best_sentence(findings, findings.best),
+        *_calibration_sentence(findings.best),
+        *_ensemble_sentence(findings),
+    ]
+    if len(findings.objectives) > 1:
+        front = ", ".join(row.name for row in pareto_front(findings.results, findings.objectives))
+        told.append(f"Pareto front of the {len(findings.objectives)} objectives: {front}.")
+    return told
+
+
+def tiles(findings: Findings) -> list[Tile]:
+    """Large numbers of the best network and the best ensemble; those that are not there are left out."""
+    best, ensemble = findings.best, findings.best_ensemble
+    if best is None:
+        return []
+    found = [_accuracy_tile(findings, best, "accuracy, best network")]
+    if ensemble is not None:
+        found.append(_accuracy_tile(findings, ensemble, f"accuracy, ensemble of {len(ensemble.members)}"))
+    found.append(_ece_tile(best))
+    gain = best.metrics.get("aopc/test/aopc_gain", best.metrics.get("aopc/val/aopc_gain"))
+    if gain is not None:
+        found.append(
+            Tile(
+                value=f"{gain:+.3f}",
+                title="AOPC over random order",
+                note="above 0, Grad-CAM points at what the network uses",
+            )
+        )
+    return [tile for tile in found if tile.value != DASH]
+
+
+def _best_sentence(findings: Findings, best: ResultRow) -> str:
+    objective = findings.first_objective
+    value = number_text(best.metrics.get(objective.metric))
+    sentence = f"Best trial: {best.name}, chosen by {metric_label(objective.metric)} ({value}); test took no part in the choice."
+    accuracy = best.metrics.get("test/accuracy")
+    if accuracy is None:
+        return f"{sentence} It has not been evaluated on test."
+    return f"{sentence} It classifies {percent_text(accuracy)} of the test images correctly."
+
+
+def _calibration_sentence(best: ResultRow) -> list[str]:
+    before, after = best.metrics.get("test/ece"), best.metrics.get("temperature/test/ece")
+    fitted = best.metrics.get("temperature/calib/temperature")
+    if before is None or after is None:
+        return []
+    by = f"Temperature scaling (T = {fitted:.2f})" if fitted is not None else "Temperature scaling"
+    if after < before:
+        return [f"{by} brings its expected calibration error from {before:.3f} to {after:.3f}."]
+    return [f"{by} does not lower its expected calibration error: {before:.3f} before, {after:.3f} after."]
+
+
+def _ensemble_sentence(findings: Findings) -> list[str]:
+    ensemble = findings.best_ensemble
+    if ensemble is None or ensemble.metrics.get("test/accuracy") is None:
+        return []
+    accuracy = percent_text(ensemble.metrics["test/accuracy"] or 0.0)
+    after = number_text(ensemble.metrics.get("temperature/test/ece"))
+    nll = number_text(ensemble.metrics.get("temperature/test/nll"))
+    members = plural(len(ensemble.members), "network")
+    return [
+        f"Best ensemble: {ensemble.name} of {members}, {accuracy} correct; NLL {nll} and ECE {after} after temperature."
+    ]
+
+
+def _accuracy_tile(findings: Findings, row: ResultRow, title: str) -> Tile:
+    accuracy = row.metrics.get("test/accuracy")
+    note = row.name
+    interval = accuracy_interval(findings, row)
+    if interval is not None:
+        note += f"; 95 % interval {100 * interval.low:.0f} to {100 * interval.high:.0f} % over {interval.units}"
+    return Tile(value=DASH if accuracy is None else percent_text(accuracy), title=title, note=note)
+
+
+def _ece_tile(best: ResultRow) -> Tile:
+    before, after = best.metrics.get("test/ece"), best.metrics.get("temperature/test/ece")
+    if after is None:
+        return Tile(value=number_text(before), title="calibration error (ECE)", note="uncalibrated, on test")
+    value = f"{number_text(before)} → {number_text(after)}"
+    return Tile(value=value, title="calibration error (ECE)", note="on test, before and after temperature scaling")

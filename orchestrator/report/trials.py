@@ -1,0 +1,110 @@
+"""The table of trials, members and ensembles as the HTML shows it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from orchestrator.report.columns import Column, columns_of
+from orchestrator.report.findings import Findings
+from orchestrator.report.summary import pareto_front
+from orchestrator.report.text import DASH, number_text, short_text
+from orchestrator.results import ResultRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What is shown, and what the table is sorted by (empty: last)."""
+
+    text: str
+    sort: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """Head of a column, and what it means in full."""
+
+    title: str
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRow:
+    """A line of the table.
+
+    Attributes:
+        name, kind, state: of the row.
+        reason: why it is not complete.
+        epochs: trained.
+        cells: the numbers.
+        params: name and value of what was drawn.
+        is_best: best trial, or best ensemble.
+        on_front: on the Pareto front.
+    """
+
+    name: str
+    kind: str
+    state: str
+    reason: str
+    epochs: int
+    cells: tuple[Cell, ...]
+    params: tuple[tuple[str, str], ...]
+    is_best: bool
+    on_front: bool
+
+
+def headings(findings: Findings) -> list[Heading]:
+    """Heads of the columns of numbers."""
+    return [Heading(title=_title(column), note=column.note) for column in _columns(findings)]
+
+
+def table_rows(findings: Findings) -> list[TableRow]:
+    """Every row."""
+    columns = _columns(findings)
+    best = [row.name for row in (findings.best, findings.best_ensemble) if row is not None]
+    front = (
+        {row.name for row in pareto_front(findings.results, findings.objectives)}
+        if len(findings.objectives) > 1
+        else set()
+    )
+    reasons = {row.name: row.reason for row in findings.rows}
+    return [
+        TableRow(
+            name=row.name,
+            kind=row.kind,
+            state=row.state,
+            reason=_reason(row, reasons.get(row.name, "")),
+            epochs=row.epochs,
+            cells=tuple(_cell(column, row) for column in columns),
+            params=tuple((name, short_text(value)) for name, value in row.params.items()),
+            is_best=row.name in best,
+            on_front=row.name in front,
+        )
+        for row in findings.results
+    ]
+
+
+def _columns(findings: Findings) -> list[Column]:
+    """The columns, ECE before temperature shown in one cell with the one after."""
+    return [column for column in columns_of(findings.results, findings.objectives) if column.title != "ECE"]
+
+
+def _title(column: Column) -> str:
+    return "ECE → temp." if column.title == "ECE temp." else column.title
+
+
+def _cell(column: Column, row: ResultRow) -> Cell:
+    value = column.value(row)
+    text = number_text(value, column.digits)
+    if column.title == "ECE temp.":
+        before = number_text(row.metrics.get("test/ece"))
+        text = DASH if before == DASH == text else f"{before} → {text}"
+    return Cell(text=text, sort="" if value is None or not math.isfinite(value) else repr(float(value)))
+
+
+def _reason(row: ResultRow, reason: str) -> str:
+    if row.state == "stopped":
+        return reason or f"by the scheduler, after epoch {row.epochs}"
+    if row.state == "superseded":
+        return "other members took its place"
+    return reason

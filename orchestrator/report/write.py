@@ -1,0 +1,102 @@
+"""The HTML file: everything in it, nothing fetched, drawn from the store alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.figures.words import metric_label
+from orchestrator.report import origin, pictures
+from orchestrator.report.calibration import calibration_groups
+from orchestrator.report.classes import by_class
+from orchestrator.report.findings import Findings, gather
+from orchestrator.report.headline import progress_text, sentences, tiles
+from orchestrator.report.remarks import remarks_of
+from orchestrator.report.saliency import saliency_tiles
+from orchestrator.report.text import number_text, plural, short_text, time_text
+from orchestrator.report.trials import headings, table_rows
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.store import Store, replace
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SECTIONS = ("trials", "calibration", "search", "explanations", "classes", "data", "origin")
+
+
+def write_report(store: Store, ledger: Ledger, path: Path) -> Path:
+    """Write the report of a sweep, finished or not, as one HTML file that opens anywhere.
+
+    Args:
+        store: with the artifacts.
+        ledger: of the sweep.
+        path: the file; it is replaced as a whole.
+
+    Returns:
+        The path.
+
+    Raises:
+        StorageError: store or ledger cannot be read, or the file cannot be written.
+    """
+    replace(path, render(gather(store, ledger)))
+    return path
+
+
+def render(findings: Findings) -> str:
+    """The page as text."""
+    return _environment().get_template("report.html").render(**content(findings))
+
+
+def content(findings: Findings) -> dict[str, Any]:
+    """What the templates show, by name."""
+    studio = pictures.Studio()
+    return {
+        "sweep": findings.name,
+        "state": findings.state,
+        "definition": findings.definition,
+        "definition_json": json.dumps(findings.definition, indent=2, ensure_ascii=False),
+        "objectives": [f"{metric_label(each.metric)} ({each.mode})" for each in findings.objectives],
+        "sections": SECTIONS,
+        "written": time_text(time.time()),
+        "created": time_text(findings.definition.get("created", 0.0)),
+        "progress": progress_text(findings),
+        "sentences": sentences(findings),
+        "tiles": tiles(findings),
+        "headings": headings(findings),
+        "rows": table_rows(findings),
+        "calibration": calibration_groups(findings),
+        "reliability": pictures.reliability_pictures(findings, studio),
+        "learning": pictures.learning_pictures(findings, studio),
+        "search": pictures.search_pictures(findings, studio),
+        "parallel": pictures.parallel_picture(findings, studio),
+        "perturbation": pictures.perturbation_pictures(findings, studio),
+        "saliency": saliency_tiles(findings),
+        "by_class": by_class(findings),
+        "best": findings.best,
+        "data": origin.data_counts(findings),
+        "remarks": remarks_of(findings),
+        "failures": origin.failures(findings),
+        "stages": origin.stages(findings),
+        "versions": origin.versions(findings),
+        "devices": origin.devices(findings),
+        "results": findings.results,
+        "ledger_rows": {row.name: row for row in findings.rows},
+    }
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("orchestrator.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., str]] = {"number": number_text, "short": short_text, "plural": plural}
+    environment.filters.update(filters)
+    return environment
