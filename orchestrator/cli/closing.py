@@ -1,15 +1,50 @@
-"""The last words of a sweep: its table, and what to do next."""
+"""The last words of a sweep: its table, its report, and what to do next."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.store import Store
 from orchestrator.sweep.launch import Ended, Launch
 
 
 def tell_results(launch: Launch, ended: Ended) -> None:
-    """Print the table of results and the next steps."""
+    """Print the table of results, write the report if something is newer than it, and name the next steps."""
+    from orchestrator.cli.options import console
+    from orchestrator.report.terminal import results_table
+    from orchestrator.results import objectives_of, result_rows
+
+    store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
+    console().print(results_table(result_rows(store, ledger), objectives_of(ledger.definition())))
     for name in ended.failed_trials:
-        click.echo(f"failed: {name} (orchestrator show {name})", err=True)
+        click.echo(f"failed: {name} (why: orchestrator show {launch.name}/{name})", err=True)
     for key, error in ended.failed_tasks.items():
         click.echo(f"failed: {key}: {error.splitlines()[0]}", err=True)
+    report = fresh_report(store, ledger)
+    storage = "" if launch.storage == Path("runs").absolute() else f" --storage {launch.storage}"
+    make = not storage and Path("Makefile").is_file()
+    click.echo(f"Report:  {report.as_uri()}  (open it in a browser)")
+    click.echo(f"MLflow:  {'make ui' if make else f'orchestrator ui{storage}'}")
+    click.echo(f"More:    orchestrator results {launch.name}{storage} --format csv")
+
+
+def fresh_report(store: Store, ledger: Ledger) -> Path:
+    """The report of a sweep, written anew if the sweep has changed since."""
+    from orchestrator.report.write import write_report
+
+    path = ledger.folder / "report.html"
+    if path.is_file() and path.stat().st_mtime >= _changed(ledger):
+        return path
+    return write_report(store, ledger, path)
+
+
+def _changed(ledger: Ledger) -> float:
+    paths = [
+        ledger.folder / "outcome.json",
+        *ledger.folder.glob("rows/*.json"),
+        *ledger.folder.glob("ensembles/*.json"),
+    ]
+    return max((path.stat().st_mtime for path in paths if path.is_file()), default=0.0)

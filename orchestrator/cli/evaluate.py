@@ -50,6 +50,7 @@ def command(
     """
     from orchestrator.cli.late_progress import LateProgress
     from orchestrator.external.evaluate import evaluate
+    from orchestrator.sweep.session import bring_up_to_date
 
     ledger = find_sweep(storage, sweep)
     found = evaluate(
@@ -61,6 +62,9 @@ def command(
         every_trial=every_trial,
         on_progress=LateProgress(quiet=quiet),
     )
+    problem = bring_up_to_date(storage, ledger.name)
+    if problem:
+        click.echo(f"Tracking: {problem}", err=True)
     if as_json:
         print_json(found.to_plain())
     else:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import sys
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.storage.ledger import Ledger, ledgers
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FILE_COLUMNS = 110
 
 storage_option = click.option(
     "--storage",
@@ -60,3 +63,10 @@ def finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def console() -> Console:
+    """Where tables are printed: as wide as the terminal, or wide enough for a table in a file."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=FILE_COLUMNS)

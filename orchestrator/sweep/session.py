@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
+from orchestrator.errors import TrackingError
 from orchestrator.executors.protocol import Executor
 from orchestrator.progress import Progress
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
-from orchestrator.tracking.mirror import Mirror, pending
+from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending, pending
 from orchestrator.tracking.mirror_thread import MirrorThread
-from orchestrator.tracking.mlflow import tracker_opener
+from orchestrator.tracking.mlflow import open_tracker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,7 @@ def run_with_everything(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     ledger = Ledger(launch.storage, launch.name)
     executor = make_executor(address, inline)
-    opener = tracker_opener(launch.storage, launch.name)
-    mirror = MirrorThread(Mirror(opener, Store(launch.storage), ledger))
+    mirror = MirrorThread(Mirror(lambda: open_tracker(launch.storage, launch.name), Store(launch.storage), ledger))
     try:
         with Progress(launch.name, quiet=quiet) as progress:
             ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only)
@@ -60,6 +61,22 @@ def run_with_everything(
         return Session(ended=ended, tracking_problem="")
     arrival = mirror.close(timeout_seconds=120 if ended.finished else 10)
     return Session(ended=ended, tracking_problem=arrival.message)
+
+
+def bring_up_to_date(storage: Path, name: str) -> str:
+    """Bring the tracking server to what the ledger says, now.
+
+    Returns:
+        Why it lacks something; empty if it has everything.
+    """
+    ledger = Ledger(storage, name)
+    try:
+        Mirror(lambda: open_tracker(storage, name), Store(storage), ledger).sync()
+    except TrackingError as error:
+        mark_pending(ledger, str(error))
+        return str(error)
+    clear_pending(ledger)
+    return ""
 
 
 def make_executor(address: str | None, inline: bool) -> Executor:

@@ -10,8 +10,8 @@ from orchestrator.results import best_row, network_tasks, objective_value, objec
 from orchestrator.storage.ledger import Ledger, Row, SweepState
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from orchestrator.tracking.ensemble_run import ensemble_run
-from orchestrator.tracking.identity import milliseconds
 from orchestrator.tracking.evaluation_run import evaluation_run
+from orchestrator.tracking.identity import milliseconds
 from orchestrator.tracking.network_run import NetworkFacts, network_run
 from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, text_artifact
 from trainables.spec import posthoc_key

@@ -1,0 +1,138 @@
+"""The same as the command line, from Python and notebooks: typed results and DataFrames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli.options import find_sweep
+from orchestrator.storage.ledger import ledgers
+from orchestrator.storage.store import Store
+from orchestrator.sweep.launch import Ended
+
+if TYPE_CHECKING:
+    import pandas
+
+    from orchestrator.audit import Audit
+    from orchestrator.external.evaluation import Evaluation
+
+STORAGE = Path("runs")
+
+
+def run(
+    space: str,
+    *,
+    storage: Path | str = STORAGE,
+    name: str | None = None,
+    data: Path | str | None = None,
+    patients: Path | str | None = None,
+    trials: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    metrics: tuple[str, ...] = (),
+    seed: int | None = None,
+    concurrent: int | None = None,
+    address: str | None = None,
+    inline: bool = False,
+    quiet: bool = True,
+) -> Ended:
+    """Run a sweep, or go on with it: `orchestrator sweep`.
+
+    Args:
+        space: name of a space, or path of a file of your own.
+        storage: folder of sweeps and artifacts.
+        name: of the sweep; that of the space if left out.
+        data: the data folder.
+        patients: CSV that names the patient of each image.
+        trials: how many draws.
+        settings: what `--set` takes, such as `{"schedule/epochs": 3}`.
+        metrics: objectives, `name` or `name:min`.
+        seed: of the draws.
+        concurrent: trials at once.
+        address: of a running Ray cluster.
+        inline: run in this process, without Ray.
+        quiet: show no progress.
+
+    Raises:
+        ValueError: a mistake in the call; nothing was changed.
+        MachineError: storage, cluster or another driver is in the way.
+    """
+    from orchestrator.sweep.request import build_launch
+    from orchestrator.sweep.session import run_with_everything
+
+    launch = build_launch(
+        space,
+        storage=Path(storage),
+        name=name,
+        data=Path(data) if data else None,
+        patients=Path(patients) if patients else None,
+        trials=trials,
+        settings=[f"{key}={value}" for key, value in (settings or {}).items()],
+        metrics=metrics,
+        seed=seed,
+        concurrent=concurrent,
+    )
+    return run_with_everything(launch, address=address, inline=inline, quiet=quiet).ended
+
+
+def sweeps(storage: Path | str = STORAGE) -> list[str]:
+    """Names of the sweeps in a storage folder, the newest first."""
+    return [ledger.name for ledger in ledgers(storage)]
+
+
+def status(sweep: str | None = None, *, storage: Path | str = STORAGE) -> dict[str, Any]:
+    """How far a sweep is, as `orchestrator status --json` says it."""
+    from orchestrator.status import sweep_status
+
+    return sweep_status(find_sweep(Path(storage), sweep))
+
+
+def results(sweep: str | None = None, *, storage: Path | str = STORAGE) -> pandas.DataFrame:
+    """Results of a sweep: a row a trial, member and ensemble; parameters and metrics as columns."""
+    from orchestrator.report.tables import results_frame
+    from orchestrator.results import result_rows
+
+    return results_frame(result_rows(Store(storage), find_sweep(Path(storage), sweep)))
+
+
+def report(sweep: str | None = None, *, storage: Path | str = STORAGE, path: Path | str | None = None) -> Path:
+    """Write the report of a sweep and return its path."""
+    from orchestrator.report.write import write_report
+
+    ledger = find_sweep(Path(storage), sweep)
+    return write_report(Store(storage), ledger, Path(path) if path else ledger.folder / "report.html")
+
+
+def evaluate(
+    sweep: str | None,
+    data: Path | str,
+    *,
+    storage: Path | str = STORAGE,
+    patients: Path | str | None = None,
+    classes: Mapping[str, str] | None = None,
+) -> Evaluation:
+    """Evaluate a sweep's best network and ensembles on another folder of the same layout."""
+    from orchestrator.external.evaluate import evaluate as evaluate_on
+
+    name = find_sweep(Path(storage), sweep).name
+    return evaluate_on(
+        Path(storage), name, Path(data), patients=Path(patients) if patients else None, classes=dict(classes or {})
+    )
+
+
+def predict(
+    sweep: str | None, place: Path | str, *, storage: Path | str = STORAGE, network: str | None = None
+) -> pandas.DataFrame:
+    """Calibrated probabilities and uncertainty for a folder of images, or one image."""
+    from orchestrator.external.predict import predict as predict_on
+
+    return predict_on(Path(storage), find_sweep(Path(storage), sweep).name, Path(place), network=network)
+
+
+def audit(sweep: str | None = None, *, storage: Path | str = STORAGE) -> Audit:
+    """Check that ledger, store and MLflow tell the same story."""
+    from orchestrator.audit import audit as audit_of
+    from orchestrator.tracking.mlflow import open_tracker
+
+    ledger = find_sweep(Path(storage), sweep)
+    return audit_of(Store(storage), ledger, open_tracker(storage, ledger.name))
