@@ -35,6 +35,7 @@ class Progress:
         self._reconciler: Reconciler | None = None
         self._told: dict[str, str] = {}
         self._decoded = (0, 0)
+        self._note = ""
         self._live: Live | None = None
         if self._console.is_terminal and not quiet:
             self._live = Live(console=self._console, refresh_per_second=2, get_renderable=self._picture, transient=True)
@@ -53,6 +54,12 @@ class Progress:
         self._decoded = (done, total)
         if self._live is None and done == total:
             self._console.print(f"{self._clock()} {total} images are ready")
+
+    def note(self, text: str) -> None:
+        """Say what is being done now."""
+        self._note = text
+        if self._live is None:
+            self._console.print(f"{self._clock()} {text}", highlight=False)
 
     def changed(self, driver: SweepDriver, reconciler: Reconciler) -> None:
         """A row or a task has changed."""
@@ -96,7 +103,7 @@ class Progress:
         failed = f", {len(queue.failed)} failed" if queue.failed else ""
         return Text(
             f"{self._name}: {len(trials)} of {self._driver.sweep.trials} trials ({counts}); post-hoc: {len(queue.done)} done, "
-            f"{len(queue.pending)} queued{failed}; {self._clock()}"
+            f"{len(queue.pending)} queued{failed}; {self._clock()}{f'; {self._note}' if self._note else ''}"
         )
 
     def _table(self, rows: list[Row]) -> Table:

@@ -77,7 +77,7 @@ def objective_value(row: Row, objective: Objective) -> float | None:
     """The objective of a completed trial, None of any other row."""
     if row.kind != "trial" or row.state != "completed" or row.best is None:
         return None
-    return row.best.metrics.get(objective.metric)
+    return row.late.get(objective.metric, row.best.metrics.get(objective.metric))
 
 
 def found(store: Store, tasks: Sequence[NetworkTask], network: str) -> Iterator[tuple[NetworkTask, str, Manifest]]:

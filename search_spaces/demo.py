@@ -37,7 +37,7 @@ def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
         data=Synthetic(),
         model=_model(trial),
         loss=_loss(trial),
-        optimizer=Optimizer(learning_rate=trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True)),
+        optimizer=Optimizer(learning_rate=trial.suggest_float("learning_rate", 1e-3, 8e-3, log=True)),
         schedule=Schedule(epochs=9, batch_size=32),
         augmentation=Augmentation(shift=0.04, brightness=0.05, contrast=0.1),
     )
@@ -47,7 +47,7 @@ def _model(trial: optuna.trial.BaseTrial) -> ModelSpec:
     dropout = trial.suggest_float("dropout", 0.0, 0.4)
     if trial.suggest_categorical("backbone", ["small_cnn", "test_resnet"]) == "small_cnn":
         return SmallCNN(dropout=dropout)
-    return Timm(name="test_resnet", dropout=dropout)
+    return Timm(name="test_resnet", dropout=dropout, output_stride=8)
 
 
 def _loss(trial: optuna.trial.BaseTrial) -> LossSpec:
@@ -68,7 +68,7 @@ sweep = Sweep(
     space=space,
     objectives=(Objective(metric="temperature/val/nll", mode="min"),),
     trials=8,
-    scheduler=Asha(grace_epochs=2, reduction_factor=2),
+    scheduler=Asha(grace_epochs=3, reduction_factor=2),
     member_seeds=3,
     posthoc=(
         Evaluation(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -146,9 +147,11 @@ def _sampler(searcher: str, seed: int, number: int) -> optuna.samplers.BaseSampl
         return optuna.samplers.RandomSampler(seed=draw_seed)
     if searcher == "nsga2":
         return optuna.samplers.NSGAIISampler(seed=draw_seed)
-    return optuna.samplers.TPESampler(
-        seed=draw_seed, n_startup_trials=5, multivariate=True, group=True, constant_liar=True
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=draw_seed, n_startup_trials=5, multivariate=True, group=True, constant_liar=True
+        )
 
 
 def _difference(number: int, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -36,8 +36,10 @@ def command(
 
     ledger = find_sweep(storage, sweep)
     launch = relaunch(ledger, stopped_too=which == "stopped")
-    ended = run_with_everything(launch, address=address, inline=inline, quiet=quiet or as_json, posthoc_only=True)
-    status = sweep_status(ledger)
+    session = run_with_everything(launch, address=address, inline=inline, quiet=quiet or as_json, posthoc_only=True)
+    ended, status = session.ended, sweep_status(ledger)
+    if session.tracking_problem:
+        click.echo(f"Tracking: {session.tracking_problem}", err=True)
     if as_json:
         print_json(status)
     else:

@@ -66,9 +66,12 @@ def command(**options: Any) -> int:
 def _run(launch: Any, options: dict[str, Any]) -> int:
     from orchestrator.sweep.session import run_with_everything
 
-    ended = run_with_everything(
+    session = run_with_everything(
         launch, address=options["address"], inline=options["inline"], quiet=options["quiet"] or options["as_json"]
     )
+    ended = session.ended
+    if session.tracking_problem:
+        click.echo(f"Tracking: {session.tracking_problem}", err=True)
     if options["as_json"]:
         from orchestrator.cli.options import print_json
         from orchestrator.status import sweep_status

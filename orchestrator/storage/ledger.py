@@ -57,6 +57,7 @@ class Row:
         params, distributions: what Optuna drew, and from what, as JSON.
         state: where it stands; a `stopped` one was ended by the scheduler.
         reports: one an epoch, in order.
+        late: objectives that are known only when the trial is complete, by name.
         reason: why it failed.
         started, ended: seconds since 1970; ended is 0 while it runs.
     """
@@ -71,6 +72,7 @@ class Row:
     distributions: dict[str, str] = field(default_factory=dict)
     state: TrialState = "running"
     reports: list[Report] = field(default_factory=list)
+    late: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     started: float = field(default_factory=time.time)
     ended: float = 0.0

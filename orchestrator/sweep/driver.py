@@ -12,13 +12,13 @@ from orchestrator.storage.ledger import Ledger, Report, Row
 from orchestrator.storage.store import Store
 from orchestrator.sweep.preparation import Preparation, named_folder
 from orchestrator.sweep.reconcile import Reconciler
-from orchestrator.sweep.records import objective_values, past_trials, scheduler_history
+from orchestrator.sweep.records import late_values, objective_values, past_trials, scheduler_history
 from orchestrator.trial import TrialJob, stored_reports, weights_folder
 from search_spaces.objective import Objective, is_late
 from search_spaces.overrides import Overrides
 from search_spaces.study import Study
 from search_spaces.sweep import Sweep
-from trainables.spec import TrialSpec, from_plain, to_plain
+from trainables.spec import Ensemble, NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
 
 Changed = Callable[[], None]
 
@@ -62,7 +62,7 @@ class SweepDriver:
             searcher=sweep.searcher,
             seed=sweep.seed,
             overrides=overrides,
-            past=past_trials(store, self.rows.values(), sweep.objectives, sweep.posthoc),
+            past=past_trials(self.rows.values(), sweep.objectives),
         )
         self._waiting = [row.name for row in self.rows.values() if row.state == "running"]
         self._live: set[str] = set()
@@ -149,6 +149,8 @@ class SweepDriver:
         self._live.discard(name)
         row.state = {"finished": "completed", "stopped": "stopped", "failed": "failed"}[ending]  # type: ignore[assignment]
         row.reason, row.ended = reason, time.time()
+        if row.kind == "trial" and row.state == "completed":
+            row.late = late_values(self._store, row, self.sweep.objectives, late_tasks(self.sweep))
         self._ledger.write_row(row)
         self._tell(row)
         self._reconciler.submit_missing(list(self.rows.values()), search_over=False)
@@ -240,7 +242,7 @@ class SweepDriver:
 
     def _tell(self, row: Row) -> None:
         if row.kind == "trial":
-            values = objective_values(self._store, row, self.sweep.objectives, self.sweep.posthoc)
+            values = objective_values(row, self.sweep.objectives)
             self._study.tell(row.number, row.state, values, epochs=len(row.reports))
 
     def _job(self, row: Row) -> TrialJob:
@@ -259,14 +261,12 @@ class SweepDriver:
         )
 
 
-def late_tasks(sweep: Sweep) -> list[object]:
+def late_tasks(sweep: Sweep) -> list[NetworkTask]:
     """Tasks whose metrics are objectives that are known only when a trial is complete."""
     prefixes = {each.metric.rsplit("/val/", 1)[0] for each in sweep.objectives if is_late(each.metric)}
-    return [task for task in sweep.posthoc if task.name in prefixes]
+    return [task for task in sweep.posthoc if not isinstance(task, Ensemble) and task.name in prefixes]
 
 
 def late_keys(sweep: Sweep, row: Row) -> Sequence[str]:
     """Keys of those tasks' results."""
-    from trainables.spec import posthoc_key
-
-    return [posthoc_key(task, [row.key]) for task in late_tasks(sweep)] if row.kind == "trial" else []  # type: ignore[arg-type]
+    return [posthoc_key(task, [row.key]) for task in late_tasks(sweep)] if row.kind == "trial" else []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.executors.protocol import Executor
-from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.ledger import Ledger, SweepState
 from orchestrator.storage.store import Store
 from orchestrator.sweep.definition import define, settle
 from orchestrator.sweep.driver import SweepDriver
@@ -104,7 +104,7 @@ def run_sweep(
             request=launch.request,
         )
         settle(ledger, wanted)
-        with _recorded(ledger), Interrupts() as interrupts:
+        with Interrupts() as interrupts:
             return _run(launch, executor, observers, store, ledger, preparation, interrupts, posthoc_only)
 
 
@@ -148,24 +148,35 @@ def _run(
         reconciler=reconciler,
         on_change=tell,
     )
-    tell()
     interrupts.on_first(driver.interrupt)
-    if driver.needs_executor(posthoc_only):
-        executor.start(concurrent=launch.concurrent, resources=sweep.resources)
-        interrupts.install()
-    finished = driver.run_posthoc() if posthoc_only else driver.run(executor)
+    with _Recorded(ledger):
+        if driver.needs_executor(posthoc_only):
+            if not posthoc_only:
+                ledger.write_outcome("running")
+            tell()
+            executor.start(concurrent=launch.concurrent, resources=sweep.resources)
+            interrupts.install()
+        finished = driver.run_posthoc() if posthoc_only else driver.run(executor)
     ended = Ended(
         finished=finished,
         failed_trials=[row.name for row in driver.rows.values() if row.state == "failed"],
         failed_tasks=dict(reconciler.failed),
         left=driver.left(),
     )
-    if not posthoc_only:
-        ledger.write_outcome(
-            "finished" if finished else "interrupted", f"{ended.left} trials left" if ended.left else ""
-        )
-    tell()
+    if _settled(ledger, ended, posthoc_only):
+        tell()
     return ended
+
+
+def _settled(ledger: Ledger, ended: Ended, posthoc_only: bool) -> bool:
+    """Record how the driver ended, and say whether that is news."""
+    state: SweepState = "finished" if ended.finished else "interrupted"
+    if posthoc_only:
+        return True
+    if ledger.outcome().get("state") == state == "finished":
+        return False
+    ledger.write_outcome(state, f"{ended.left} trials left" if ended.left else "")
+    return True
 
 
 def _tell_decoding(observers: Sequence[Observer]) -> Callable[[int, int], None]:
@@ -176,10 +187,6 @@ def _tell_decoding(observers: Sequence[Observer]) -> Callable[[int, int], None]:
     return tell
 
 
-def _recorded(ledger: Ledger) -> AbstractContextManager[None]:
-    return _Recorded(ledger) if ledger.exists() else nullcontext()
-
-
 class _Recorded(AbstractContextManager[None]):
     """Writes down that a driver ended by an error, so that `status` can say so."""
 
@@ -187,7 +194,7 @@ class _Recorded(AbstractContextManager[None]):
         self._ledger = ledger
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            self._ledger.write_outcome("interrupted")
-        elif error is not None:
+        if isinstance(error, Exception):
             self._ledger.write_outcome("failed", str(error))
+        elif error is not None:
+            self._ledger.write_outcome("interrupted")

@@ -10,26 +10,29 @@ from orchestrator.storage.ledger import Row
 from orchestrator.storage.store import Store
 from search_spaces.objective import Objective, is_late
 from search_spaces.study import PastTrial
-from trainables.spec import Ensemble, PosthocSpec
+from trainables.spec import NetworkTask
 
 
-def objective_values(
-    store: Store, row: Row, objectives: Sequence[Objective], tasks: Sequence[PosthocSpec]
-) -> list[float]:
-    """The row's objectives at the epoch whose weights it keeps; late ones from its post-hoc results. Empty if unknown."""
-    metrics: dict[str, float | None] = dict(row.best.metrics) if row.best else {}
-    if any(is_late(objective.metric) for objective in objectives):
-        network_tasks = [task for task in tasks if not isinstance(task, Ensemble)]
-        for task, _, manifest in found(store, network_tasks, row.key):
-            metrics |= prefixed(task.name, manifest.meta["metrics"])
+def objective_values(row: Row, objectives: Sequence[Objective]) -> list[float]:
+    """The row's objectives at the epoch whose weights it keeps; empty if one of them is unknown."""
+    metrics = {**(row.best.metrics if row.best else {}), **row.late}
     values = [metrics.get(objective.metric) for objective in objectives]
     known = [value for value in values if value is not None and math.isfinite(value)]
     return known if len(known) == len(objectives) else []
 
 
-def past_trials(
-    store: Store, rows: Iterable[Row], objectives: Sequence[Objective], tasks: Sequence[PosthocSpec]
-) -> list[PastTrial]:
+def late_values(
+    store: Store, row: Row, objectives: Sequence[Objective], tasks: Sequence[NetworkTask]
+) -> dict[str, float]:
+    """Objectives that stand in the post-hoc results of a complete trial."""
+    metrics: dict[str, float | None] = {}
+    for task, _, manifest in found(store, tasks, row.key):
+        metrics |= prefixed(task.name, manifest.meta["metrics"])
+    values = {each.metric: metrics.get(each.metric) for each in objectives if is_late(each.metric)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def past_trials(rows: Iterable[Row], objectives: Sequence[Objective]) -> list[PastTrial]:
     """The draws of earlier starts, by number."""
     trials = sorted((row for row in rows if row.kind == "trial"), key=lambda row: row.number)
     return [
@@ -39,7 +42,7 @@ def past_trials(
             distributions=row.distributions,
             spec=row.spec,
             state=row.state,
-            values=objective_values(store, row, objectives, tasks),
+            values=objective_values(row, objectives),
             epochs=len(row.reports),
         )
         for row in trials

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
+
 from orchestrator.executors.protocol import Executor
 from orchestrator.progress import Progress
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.store import Store
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
+from orchestrator.tracking.mirror import Mirror, pending
+from orchestrator.tracking.mirror_thread import MirrorThread
+from orchestrator.tracking.mlflow import tracker_opener
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """How a start ended, with what surrounds it.
+
+    Attributes:
+        ended: of the sweep.
+        tracking_problem: why the tracking server lacks something; empty if it has everything.
+    """
+
+    ended: Ended
+    tracking_problem: str
 
 
 def run_with_everything(
     launch: Launch, *, address: str | None = None, inline: bool = False, quiet: bool = False, posthoc_only: bool = False
-) -> Ended:
+) -> Session:
     """Run a launch on Ray (or inline), show its progress and mirror it to the tracking server.
 
     Args:
@@ -19,12 +40,26 @@ def run_with_everything(
         quiet: show nothing.
         posthoc_only: compute missing post-hoc results and start no trial.
     """
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    ledger = Ledger(launch.storage, launch.name)
     executor = make_executor(address, inline)
+    opener = tracker_opener(launch.storage, launch.name)
+    mirror = MirrorThread(Mirror(opener, Store(launch.storage), ledger))
     try:
         with Progress(launch.name, quiet=quiet) as progress:
-            return run_sweep(launch, executor, [progress], posthoc_only=posthoc_only)
+            ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only)
+            executor.close()
+            if ended.finished and pending(ledger):
+                progress.note("bringing MLflow up to date")
+    except BaseException:
+        mirror.abandon()
+        raise
     finally:
         executor.close()
+    if not pending(ledger):
+        return Session(ended=ended, tracking_problem="")
+    arrival = mirror.close(timeout_seconds=120 if ended.finished else 10)
+    return Session(ended=ended, tracking_problem=arrival.message)
 
 
 def make_executor(address: str | None, inline: bool) -> Executor:

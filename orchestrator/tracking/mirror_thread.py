@@ -60,6 +60,10 @@ class MirrorThread:
     def decoding(self, done: int, total: int) -> None:
         """Images are being decoded; the server is not told."""
 
+    def abandon(self) -> None:
+        """End without a last sync; the sweep's next start sends the rest."""
+        self._closing.set()
+
     def close(self, timeout_seconds: float = 120.0) -> Arrival:
         """Sync a last time and end.
 

@@ -56,9 +56,6 @@ def problems(root: Path) -> dict[str, str]:
 
 def test_the_committed_table_fits_the_code() -> None:
     code = version_hashes.read_code(ROOT, "trainables")
-    missing = [module for modules in code.modules.values() for module in modules if code.package.path(module) is None]
-    if missing:
-        pytest.skip(f"modules that are still to be written: {', '.join(missing)}")
     table = version_hashes.read_table(ROOT / "trainables" / "version_hashes.json")
     found = version_hashes.problems(code, table)
     assert not found, "\n".join(found.values())

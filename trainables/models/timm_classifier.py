@@ -60,14 +60,23 @@ def build_timm(spec: Timm, *, classes: int, weights_folder: Path | None) -> Clas
     overlay = None
     if spec.weights is not None:
         overlay = {"file": str(weights_file(spec.weights, weights_folder)), "custom_load": False}
-    network = timm.create_model(
-        spec.name,
-        pretrained=overlay is not None,
-        pretrained_cfg_overlay=overlay,
-        num_classes=classes,
-        in_chans=1,
-        drop_rate=spec.dropout,
-    )
+    stride = {} if spec.output_stride is None else {"output_stride": spec.output_stride}
+    try:
+        network = timm.create_model(
+            spec.name,
+            pretrained=overlay is not None,
+            pretrained_cfg_overlay=overlay,
+            num_classes=classes,
+            in_chans=1,
+            drop_rate=spec.dropout,
+            **stride,
+        )
+    except (TypeError, AssertionError, NotImplementedError) as error:
+        if not stride:
+            raise
+        raise ValueError(
+            f"model/output_stride is {spec.output_stride}, and {spec.name!r} cannot change its stride ({error}). Leave it out."
+        ) from None
     head = network.get_classifier()
     if not isinstance(head, nn.Linear):
         raise ValueError(

@@ -34,12 +34,15 @@ class Timm:
         weights: file name of local weights (.safetensors or .pth) in the weights folder, or None for random ones. Its
             content, not its path, is part of the network's key.
         dropout: rate in front of the classifier.
+        output_stride: pixels to a cell of the last feature map, 8 or 16, for networks that can keep it finer than their
+            usual 32 (dilation in place of stride); small images then still end in a map worth explaining.
     """
 
     kind: Literal["timm"] = "timm"
     name: str
     weights: str | None = None
     dropout: float = 0.0
+    output_stride: Literal[8, 16, 32] | None = None
 
     def __post_init__(self) -> None:
         _rate("model/dropout", self.dropout)

@@ -1,0 +1,36 @@
+"""`orchestrator audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+
+
+@click.command("audit")
+@click.argument("sweep", required=False)
+@storage_option
+@json_option
+def command(sweep: str | None, storage: Path, as_json: bool) -> int:
+    """Check that nothing is doubled, missing or orphaned: the ledger, the store and MLflow must tell the same story.
+
+    Exit code 1 if anything is found.
+    """
+    from orchestrator.audit import audit
+    from orchestrator.storage.store import Store
+    from orchestrator.tracking.mlflow import tracker_opener
+    from orchestrator.tracking.sweep_runs import sweep_identity
+
+    ledger = find_sweep(storage, sweep)
+    tracker = tracker_opener(storage, ledger.name)(sweep_identity(ledger.definition()))
+    found = audit(Store(storage), ledger, tracker).to_json()
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{ledger.name}: {'nothing to complain of' if found['ok'] else 'findings'}")
+        for kind, keys in found.items():
+            if kind != "ok" and keys:
+                click.echo(f"  {kind.replace('_', ' ')}: {', '.join(keys)}")
+    return 0 if found["ok"] else 1

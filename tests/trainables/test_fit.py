@@ -1,0 +1,134 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trainables.checkpoint import TrainingState
+from trainables.data.images import ImageSet
+from trainables.fit import Training, TrainingDiverged, learning_rate
+from trainables.spec import Augmentation, Optimizer, Schedule, SmallCNN, Split, Synthetic, TrialSpec
+
+SPEC = TrialSpec(
+    data=Synthetic(images=96, size=32),
+    model=SmallCNN(widths=(4, 8), dropout=0.3),
+    optimizer=Optimizer(learning_rate=3e-3),
+    schedule=Schedule(epochs=4, batch_size=16),
+    augmentation=Augmentation(shift=0.1, rotate_degrees=5, contrast=0.2, flip=True),
+)
+
+
+def easy_images(count: int = 96, size: int = 32) -> ImageSet:
+    """Two classes that differ by a bright left or right half."""
+    generator = np.random.default_rng(0)
+    targets = np.arange(count, dtype=np.int64) % 2
+    pixels = generator.integers(0, 120, (count, size, size)).astype(np.uint8)
+    for row, target in enumerate(targets):
+        half = slice(None, size // 2) if target else slice(size // 2, None)
+        pixels[row, :, half] += 100
+    splits = np.array(
+        (["train"] * 4 + ["val"] * 2 + ["calib", "calib", "test", "test"] + ["train"] * 2) * (count // 12)
+    )
+    return ImageSet(
+        pixels=pixels,
+        targets=targets,
+        splits=splits,
+        image_ids=tuple(f"image-{n}" for n in range(count)),
+        groups=tuple(f"patient-{n}" for n in range(count)),
+        classes=("left", "right"),
+        patients_known=True,
+    )
+
+
+def run(training: Training, epochs: int) -> list[float]:
+    return [training.run_epoch().metrics["val/nll"] for _ in range(epochs)]
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+def test_a_run_that_was_stopped_and_continued_has_the_same_weights_bit_for_bit(kind: str, tmp_path: Path) -> None:
+    spec = replace(SPEC, optimizer=Optimizer(kind=kind, learning_rate=3e-3))  # type: ignore[arg-type]
+    whole = Training(spec, easy_images())
+    told = run(whole, 4)
+    first = Training(spec, easy_images())
+    run(first, 2)
+    first.state().save(tmp_path)
+    torch.manual_seed(12345)  # whatever else happens in the process must not matter
+    second = Training(spec, easy_images())
+    second.load(TrainingState.load(tmp_path))
+    assert run(second, 2) == told[2:]
+    for name, tensor in whole.classifier.state_dict().items():
+        assert torch.equal(tensor, second.classifier.state_dict()[name]), name
+    assert (second.best_epoch, second.finished) == (whole.best_epoch, True)
+
+
+def test_training_learns_an_easy_task() -> None:
+    calm = {"augmentation": Augmentation(), "optimizer": Optimizer(learning_rate=2e-2)}
+    training = Training(replace(SPEC, **calm, schedule=Schedule(epochs=25, batch_size=16)), easy_images())  # type: ignore[arg-type]
+    for _ in range(25):
+        report = training.run_epoch()
+    assert report.metrics["val/accuracy"] > 0.95
+    assert report.finished
+
+
+def test_another_seed_gives_other_weights_from_the_first_step_on() -> None:
+    one, other = Training(SPEC, easy_images()), Training(SPEC.with_seed(1), easy_images())
+    before = one.classifier.head.weight.clone()
+    assert not torch.equal(before, other.classifier.head.weight)
+    one.run_epoch()
+    other.run_epoch()
+    assert not torch.equal(one.classifier.head.weight, other.classifier.head.weight)
+
+
+def test_a_loss_that_is_not_finite_names_the_step_and_the_images() -> None:
+    training = Training(SPEC, easy_images())
+    with torch.no_grad():
+        training.classifier.head.weight.fill_(math.inf)
+    with pytest.raises(TrainingDiverged, match=r"epoch 1, step 1.*image-\d+"):
+        training.run_epoch()
+
+
+def test_patience_ends_training_by_itself() -> None:
+    spec = replace(SPEC, optimizer=Optimizer(learning_rate=1e-12), schedule=Schedule(epochs=50, patience=2))
+    training = Training(spec, easy_images())
+    epochs = 0
+    while not training.finished:
+        training.run_epoch()
+        epochs += 1
+    assert epochs == training.best_epoch + 2
+    assert epochs < 50
+
+
+def test_the_best_epoch_follows_the_named_metric_in_its_direction() -> None:
+    schedule = Schedule(epochs=5, best_metric="val/accuracy", best_mode="max", batch_size=16)
+    training = Training(replace(SPEC, schedule=schedule), easy_images())
+    reports = [training.run_epoch() for _ in range(5)]
+    accuracies = [report.metrics["val/accuracy"] for report in reports]
+    assert training.best_epoch == accuracies.index(max(accuracies)) + 1
+
+
+def test_an_unknown_best_metric_is_refused_with_the_names_there_are() -> None:
+    training = Training(replace(SPEC, schedule=Schedule(epochs=1, best_metric="val/acuracy")), easy_images())
+    with pytest.raises(ValueError, match="val/accuracy"):
+        training.run_epoch()
+
+
+def test_the_cosine_starts_at_the_rate_ends_at_zero_and_warms_up() -> None:
+    spec = replace(SPEC, schedule=Schedule(epochs=10, warmup_epochs=2), optimizer=Optimizer(learning_rate=0.1))
+    assert learning_rate(spec, 0.0) < 0.001
+    assert learning_rate(spec, 2.0) == pytest.approx(0.1)
+    assert learning_rate(spec, 6.0) == pytest.approx(0.05)
+    assert learning_rate(spec, 10.0) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_data_set_without_calib_watches_val_in_its_place() -> None:
+    images = easy_images()
+    images.splits[images.splits == "calib"] = "test"
+    spec = replace(SPEC, split=Split(calib=0.0))
+    assert "temperature/val/nll" in Training(spec, images).run_epoch().metrics
+
+
+def test_bfloat16_trains_to_finite_numbers() -> None:
+    spec = replace(SPEC, schedule=Schedule(epochs=1, batch_size=16, precision="bfloat16"))
+    assert math.isfinite(Training(spec, easy_images()).run_epoch().metrics["train/loss"])
