@@ -8,8 +8,7 @@ from pathlib import Path
 from orchestrator.results import network_tasks
 from orchestrator.storage.ledger import Ledger, ledgers
 from orchestrator.storage.store import Store
-from orchestrator.tracking.mlflow import tracker_opener
-from orchestrator.tracking.sweep_runs import sweep_identity
+from orchestrator.tracking.mlflow import open_tracker
 from trainables.spec import posthoc_key
 
 
@@ -40,8 +39,7 @@ class Deletion:
 
     def run(self) -> int:
         """Delete everything and return the number of MLflow runs that went. The runs go first: they may refuse."""
-        identity = sweep_identity(self._ledger.definition())
-        runs = tracker_opener(self._storage, self._ledger.name)(identity).delete()
+        runs = open_tracker(self._storage, self._ledger.name).delete()
         for key in self.keys:
             self._store.delete(key)
         shutil.rmtree(self._ledger.folder)

@@ -20,12 +20,10 @@ def command(sweep: str | None, storage: Path, as_json: bool) -> int:
     """
     from orchestrator.audit import audit
     from orchestrator.storage.store import Store
-    from orchestrator.tracking.mlflow import tracker_opener
-    from orchestrator.tracking.sweep_runs import sweep_identity
+    from orchestrator.tracking.mlflow import open_tracker
 
     ledger = find_sweep(storage, sweep)
-    tracker = tracker_opener(storage, ledger.name)(sweep_identity(ledger.definition()))
-    found = audit(Store(storage), ledger, tracker).to_json()
+    found = audit(Store(storage), ledger, open_tracker(storage, ledger.name)).to_json()
     if as_json:
         print_json(found)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from orchestrator.storage.store import Store
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
 from orchestrator.tracking.mirror import Mirror, pending
 from orchestrator.tracking.mirror_thread import MirrorThread
-from orchestrator.tracking.mlflow import tracker_opener
+from orchestrator.tracking.mlflow import open_tracker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ def run_with_everything(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     ledger = Ledger(launch.storage, launch.name)
     executor = make_executor(address, inline)
-    opener = tracker_opener(launch.storage, launch.name)
+    opener = functools.partial(open_tracker, launch.storage, launch.name)
     mirror = MirrorThread(Mirror(opener, Store(launch.storage), ledger))
     try:
         with Progress(launch.name, quiet=quiet) as progress:
@@ -56,8 +57,6 @@ def run_with_everything(
         raise
     finally:
         executor.close()
-    if not pending(ledger):
-        return Session(ended=ended, tracking_problem="")
     arrival = mirror.close(timeout_seconds=120 if ended.finished else 10)
     return Session(ended=ended, tracking_problem=arrival.message)
 

@@ -15,7 +15,7 @@ from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.limits import within_limits
 from orchestrator.tracking.mlflow.client import open_client, reaching
 from orchestrator.tracking.mlflow.known_runs import KnownRuns
-from orchestrator.tracking.mlflow.location import artifact_root, is_absent, tracking_uri
+from orchestrator.tracking.mlflow.location import artifact_root, is_absent, place_of, tracking_uri
 from orchestrator.tracking.protocol import DIGEST_TAG, KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
 
 METRICS_A_BATCH = 800  # with up to 100 params and 100 tags of the same batch MLflow's 1,000
@@ -41,6 +41,10 @@ class MlflowTracker:
         self._artifact_root = artifact_root
         self._client: Any = None
         self._runs: KnownRuns | None = None
+
+    def place(self) -> str:
+        """See `Tracker.place`."""
+        return place_of(self.uri)
 
     def apply(self, update: RunUpdate) -> str:
         """See `Tracker.apply`."""
