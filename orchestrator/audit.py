@@ -11,7 +11,7 @@ from orchestrator.results import network_tasks, objectives_of, tasks_of
 from orchestrator.storage.ledger import Ledger, Row, ledgers
 from orchestrator.storage.store import MissingArtifact, Store
 from orchestrator.sweep.wanted import LEAST_MEMBERS, ensemble_job, ensemble_members, network_jobs
-from orchestrator.tracking.mirror import pending
+from orchestrator.tracking.mirror import forget_arrival, pending
 from orchestrator.tracking.protocol import KIND_TAG, LOOSE_KINDS, RunRecord, Tracker
 from trainables.spec import Ensemble, PosthocSpec
 
@@ -53,7 +53,7 @@ class Audit:
 
 
 def audit(store: Store, ledger: Ledger, tracker: Tracker | None) -> Audit:
-    """Check a sweep.
+    """Check a sweep. Runs that are missing are sent by the sweep's next start.
 
     Args:
         store: of the storage folder.
@@ -66,11 +66,15 @@ def audit(store: Store, ledger: Ledger, tracker: Tracker | None) -> Audit:
     """
     rows = ledger.rows()
     records = tracker.runs() if tracker is not None else []
+    present = {run.key for run in records}
     expected = [ledger.name, *dict.fromkeys(row.key for row in rows), *ledger.ensembles()]
+    missing = tuple(key for key in expected if key not in present) if tracker is not None else ()
+    if missing:
+        forget_arrival(ledger)
     return Audit(
         doubled_runs=tuple(key for key, count in Counter(run.key for run in records).items() if count > 1),
         orphaned_runs=tuple(_orphaned_runs(records, expected)),
-        missing_runs=_missing_runs(records, expected) if tracker is not None else (),
+        missing_runs=missing,
         missing_results=tuple(_missing_results(store, ledger, rows)),
         orphaned_results=tuple(_orphaned_results(store)),
         repeated_epochs=tuple(_repeated_epochs(store, rows)),
@@ -83,11 +87,6 @@ def _orphaned_runs(records: Sequence[RunRecord], expected: Sequence[str]) -> Ite
     for run in records:
         if run.key not in expected and run.tags.get(KIND_TAG) not in LOOSE_KINDS:
             yield run.run_id
-
-
-def _missing_runs(records: Sequence[RunRecord], expected: Sequence[str]) -> tuple[str, ...]:
-    present = {run.key for run in records}
-    return tuple(key for key in expected if key not in present)
 
 
 def _missing_results(store: Store, ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:

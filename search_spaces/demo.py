@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
     """Backbone, loss with its own parameter, dropout and learning rate."""
     return TrialSpec(
-        data=Synthetic(),
+        data=Synthetic(images=1280),
         model=_model(trial),
         loss=_loss(trial),
         optimizer=Optimizer(learning_rate=trial.suggest_float("learning_rate", 1e-3, 8e-3, log=True)),
@@ -76,7 +76,7 @@ sweep = Sweep(
         Laplace(hessian_structure="diag"),
         Laplace(hessian_structure="kron"),
         Laplace(hessian_structure="full"),
-        Aopc(cells=8, images=64),
+        Aopc(cells=8, images=48),
         Ensemble(members="seeds", size=4),
         Ensemble(members="top", size=5),
     ),

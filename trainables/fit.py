@@ -150,6 +150,7 @@ class Training:
         pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
         targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
         images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+        images = images.contiguous(memory_format=torch.channels_last)
         low_precision = self.spec.schedule.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
             loss, logits = self.loss(self.classifier, images, targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ def run_with_everything(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     ledger = Ledger(launch.storage, launch.name)
     executor = make_executor(address, inline)
-    mirror = MirrorThread(Mirror(lambda: open_tracker(launch.storage, launch.name), Store(launch.storage), ledger))
+    opener = functools.partial(open_tracker, launch.storage, launch.name)
+    mirror = MirrorThread(Mirror(opener, Store(launch.storage), ledger))
     try:
         with Progress(launch.name, quiet=quiet) as progress:
             ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only)
@@ -57,8 +59,6 @@ def run_with_everything(
         raise
     finally:
         executor.close()
-    if not pending(ledger):
-        return Session(ended=ended, tracking_problem="")
     arrival = mirror.close(timeout_seconds=120 if ended.finished else 10)
     return Session(ended=ended, tracking_problem=arrival.message)
 
@@ -71,7 +71,7 @@ def bring_up_to_date(storage: Path, name: str) -> str:
     """
     ledger = Ledger(storage, name)
     try:
-        Mirror(lambda: open_tracker(storage, name), Store(storage), ledger).sync()
+        Mirror(functools.partial(open_tracker, storage, name), Store(storage), ledger).sync()
     except TrackingError as error:
         mark_pending(ledger, str(error))
         return str(error)

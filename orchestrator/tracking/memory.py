@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 
 from orchestrator.errors import TrackingError
@@ -34,12 +35,14 @@ class MemoryServer:
 
     Attributes:
         runs: of all sweeps.
+        name: of its place; another one has other runs.
         unreachable: every call fails.
         writes: how many single writes were done.
         writes_left: after so many more the server goes away; None for never.
     """
 
     runs: list[MemoryRun] = field(default_factory=list)
+    name: str = field(default_factory=lambda: secrets.token_hex(4))
     unreachable: bool = False
     writes: int = 0
     writes_left: int | None = None
@@ -68,6 +71,10 @@ class MemoryTracker:
     def __init__(self, sweep: str, server: MemoryServer | None = None) -> None:
         self.sweep = sweep
         self.server = server if server is not None else MemoryServer()
+
+    def place(self) -> str:
+        """See `Tracker.place`."""
+        return f"memory {self.server.name}"
 
     def apply(self, update: RunUpdate) -> str:
         """See `Tracker.apply`."""

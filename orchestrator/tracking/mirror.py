@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 from orchestrator.errors import TrackingError
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store, replace
-from orchestrator.tracking.digest import digest_of, lacking
 from orchestrator.tracking.protocol import DIGEST_TAG, RunUpdate, Tracker
 from orchestrator.tracking.sweep_runs import SweepRuns
 
 OpenTracker = Callable[[], Tracker]
 
 MARKER = "tracking-pending"
+ARRIVED = "tracking-arrived"
 
 
 class Mirror:
@@ -21,10 +25,12 @@ class Mirror:
 
     A run carries the digest of all that was sent to it, written last. A new driver asks once for these, and sends anew
     only the runs whose digest is another one: a kill at any moment costs one repeated update, which changes nothing.
+    The digest of the whole also lies in the sweep's folder: where nothing has changed since, the server is not asked.
 
     Args:
         open_tracker: makes the sweep's tracker; called when there is something to send, so that the sweep exists.
-        store, ledger: of the sweep.
+        store: of the storage folder.
+        ledger: of the sweep.
     """
 
     def __init__(self, open_tracker: OpenTracker, store: Store, ledger: Ledger) -> None:
@@ -52,28 +58,55 @@ class Mirror:
             return 0
         if self._tracker is None:
             self._tracker = self._open_tracker()
+        updates = self.updates()
+        if _read(self._arrived_file) == _whole(self._tracker, updates):
+            return 0
         try:
-            return self._send(self._tracker, self.updates())
+            written = self._send(self._tracker, updates)
         except TrackingError:
             self._sent = None  # a server that was away may come back with less than it had
             raise
+        replace(self._arrived_file, _whole(self._tracker, updates))
+        return written
 
     def _send(self, tracker: Tracker, updates: list[RunUpdate]) -> int:
         if self._sent is None:
-            self._sent = _arrived(tracker, updates)
+            digests = {record.key: record.tags.get(DIGEST_TAG) for record in tracker.runs()}
+            self._sent = {update.key: update for update in updates if digests.get(update.key) == update.digest}
         written = 0
         for update in updates:
             sent = self._sent.get(update.key)
-            if sent != update:
+            if sent is None or sent.digest != update.digest:
                 tracker.apply(lacking(update, sent))
                 self._sent[update.key] = update
                 written += 1
         return written
 
+    @property
+    def _arrived_file(self) -> Path:
+        return self.ledger.folder / ARRIVED
 
-def _arrived(tracker: Tracker, updates: list[RunUpdate]) -> dict[str, RunUpdate]:
-    digests = {record.key: record.tags.get(DIGEST_TAG) for record in tracker.runs()}
-    return {update.key: update for update in updates if digests.get(update.key) == digest_of(update)}
+
+def lacking(update: RunUpdate, sent: RunUpdate | None) -> RunUpdate:
+    """The part of an update that was not sent yet, with the digest of the whole."""
+    tags = {**update.tags, DIGEST_TAG: update.digest}
+    if sent is None:
+        return dataclasses.replace(update, tags=tags)
+    points = set(sent.metrics)
+    return dataclasses.replace(
+        update,
+        tags={name: value for name, value in tags.items() if sent.tags.get(name) != value},
+        params={name: value for name, value in update.params.items() if name not in sent.params},
+        metrics=[point for point in update.metrics if point not in points],
+        artifacts={
+            path: artifact for path, artifact in update.artifacts.items() if sent.artifacts.get(path) != artifact
+        },
+    )
+
+
+def _whole(tracker: Tracker, updates: list[RunUpdate]) -> str:
+    text = " ".join([tracker.place(), *(update.digest for update in updates)])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def mark_pending(ledger: Ledger, message: str) -> None:
@@ -88,7 +121,17 @@ def clear_pending(ledger: Ledger) -> None:
 
 def pending(ledger: Ledger) -> str:
     """Why the server lacks something of the sweep; empty if it does not."""
+    return _read(ledger.folder / MARKER)
+
+
+def forget_arrival(ledger: Ledger) -> None:
+    """Have the next start ask the server for its runs, because some were found to be gone."""
+    with contextlib.suppress(OSError):  # a storage that can only be read
+        (ledger.folder / ARRIVED).unlink()
+
+
+def _read(path: Path) -> str:
     try:
-        return (ledger.folder / MARKER).read_text()
+        return path.read_text()
     except OSError:
         return ""

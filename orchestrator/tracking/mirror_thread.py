@@ -30,7 +30,7 @@ class MirrorThread:
 
     Args:
         mirror: of the sweep.
-        pause_seconds: shortest time from one sync to the next.
+        pause_seconds: from a change to its sync, so that several are sent together.
         longest_pause_seconds: while the server is away.
     """
 
@@ -43,6 +43,7 @@ class MirrorThread:
         self._marking = threading.Lock()
         self._problem = ""
         self._failures = 0
+        self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="tracking-mirror", daemon=True)
         self._thread.start()
 
@@ -62,10 +63,14 @@ class MirrorThread:
 
     def abandon(self) -> None:
         """End without a last sync; the sweep's next start sends the rest."""
+        self._abandoned = True
         self._closing.set()
+        self._poked.set()
 
     def close(self, timeout_seconds: float = 120.0) -> Arrival:
-        """Sync a last time and end.
+        """Sync a last time and end. Where nothing has changed since the last start, the server is not asked.
+
+        Call it when the driver has let go of the sweep's lock: until then the sweep is sent as running.
 
         Returns:
             Whether everything has arrived; if not, it is sent by the sweep's next start.
@@ -79,14 +84,15 @@ class MirrorThread:
         return Arrival(complete=not self._problem, message=self._problem)
 
     def _run(self) -> None:
-        while True:
-            self._poked.wait(None if not self._closing.is_set() else 0)
+        is_last = False
+        while not is_last:
+            self._poked.wait()
+            self._closing.wait(self._next_pause())  # several changes are sent together
             is_last = self._closing.is_set()
+            if self._abandoned:
+                return
             self._poked.clear()
             self._sync_once()
-            if is_last:
-                return
-            self._closing.wait(self._next_pause())
 
     def _sync_once(self) -> None:
         started = time.perf_counter()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
@@ -82,6 +84,18 @@ class RunUpdate:
     metrics: Sequence[MetricPoint] = ()
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """Names the update by all that it holds."""
+        content = {
+            "run": [self.key, self.name, self.parent, self.status, self.start_ms, self.end_ms],
+            "params": dict(self.params),
+            "tags": dict(self.tags),
+            "metrics": [[point.name, point.value, point.step, point.time_ms] for point in self.metrics],
+            "artifacts": {path: artifact.identity for path, artifact in self.artifacts.items()},
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
@@ -99,6 +113,10 @@ class RunRecord:
 
 class Tracker(Protocol):
     """A tracking server, for the runs of one sweep."""
+
+    def place(self) -> str:
+        """Where the runs lie; another text means that they may all be gone. Connects to nothing."""
+        ...
 
     def apply(self, update: RunUpdate) -> str:
         """Find the run by its key or create it, bring it up to date, and return its id.

@@ -45,8 +45,7 @@ class SweepRuns:
         return [self._parent(definition, rows, state), *children]
 
     def _parent(self, definition: Mapping[str, Any], rows: Sequence[Row], state: SweepState) -> RunUpdate:
-        outcome = self._ledger.outcome()
-        ended = outcome.get("time", 0.0) if state != "running" else 0.0
+        ended = self._ended(rows) if state != "running" else 0.0
         artifacts = {
             f"data/{key}.json": found for key in {row.data_key for row in rows} if (found := self._counts(key))
         }
@@ -66,6 +65,11 @@ class SweepRuns:
             },
             artifacts={"sweep.json": text_artifact(json.dumps(definition, indent=1)), **artifacts},
         )
+
+    def _ended(self, rows: Sequence[Row]) -> float:
+        """When the last thing was computed; a later start that finds everything done does not move it."""
+        pooled = [found.committed_at for key in self._ledger.ensembles() if (found := self._manifest(key))]
+        return max([row.ended for row in rows] + pooled, default=0.0)
 
     def _networks(self, definition: Mapping[str, Any], rows: Sequence[Row], state: SweepState) -> Iterator[RunUpdate]:
         """One run a network: two draws of the same description share it."""

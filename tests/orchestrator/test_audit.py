@@ -39,9 +39,13 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallSweep:
 @pytest.fixture
 def server(sweep: SmallSweep) -> MemoryServer:
     server = MemoryServer()
-    tracker = MemoryTracker(sweep_identity(sweep.ledger.definition()), server)
-    Mirror(lambda: tracker, sweep.store, sweep.ledger).sync()
+    mirror_to(server, sweep).sync()
     return server
+
+
+def mirror_to(server: MemoryServer, sweep: SmallSweep) -> Mirror:
+    tracker = MemoryTracker(sweep_identity(sweep.ledger.definition()), server)
+    return Mirror(lambda: tracker, sweep.store, sweep.ledger)
 
 
 def findings(sweep: SmallSweep, server: MemoryServer) -> dict[str, list[str]]:
@@ -76,6 +80,8 @@ def test_a_row_without_a_run_is_missing(sweep: SmallSweep, server: MemoryServer)
     run = next(run for run in server.runs if run.name == "trial-0001")
     run.deleted = True
     assert findings(sweep, server) == {"missing_runs": [run.key]}
+    mirror_to(server, sweep).sync()
+    assert findings(sweep, server) == {}, "the next start sends it"
 
 
 def test_results_that_a_finished_sweep_wants_are_missing(sweep: SmallSweep, server: MemoryServer) -> None:

@@ -48,12 +48,21 @@ def reaching(uri: str) -> Iterator[None]:
     except (TrackingError, ValueError):
         raise
     except Exception as error:  # MLflow lets errors of requests, SQLAlchemy and the file system through
-        told = str(error).replace(uri, _without_password(uri)).strip().split("\n")[0][:300]
         raise TrackingError(
-            f"The tracking server {_without_password(uri)} cannot be reached or refuses: {told}. Nothing is lost: runs are "
-            "filled from the sweep's ledger when it is back. Start it, or correct MLFLOW_TRACKING_URI (unset: a database "
-            "in the storage folder)."
+            f"The tracking server {_without_password(uri)} cannot be reached or refuses: {_reason(error, uri)}. Nothing is "
+            "lost: runs are filled from the sweep's ledger when it is back. Start it, or correct MLFLOW_TRACKING_URI "
+            "(unset: a database in the storage folder)."
         ) from error
+
+
+def _reason(error: Exception, uri: str) -> str:
+    """The heart of an error, without addresses and addresses of objects."""
+    told = str(error)
+    if "timed out" in told or "timeout=" in told:
+        return f"no answer within {os.environ.get('MLFLOW_HTTP_REQUEST_TIMEOUT', '?')} seconds"
+    if "NewConnectionError" in told or "NameResolutionError" in told:
+        return "nothing answers at that address"
+    return told.replace(uri, _without_password(uri)).strip().split("\n")[0][:300].rstrip(".")
 
 
 def _without_password(uri: str) -> str:

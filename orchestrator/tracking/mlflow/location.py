@@ -23,6 +23,13 @@ def artifact_root(storage: Path | str, uri: str) -> str | None:
     return str(Path(storage).absolute() / "mlartifacts") if uri.startswith(EMBEDDED) else None
 
 
+def place_of(uri: str) -> str:
+    """The address, and of a database in a file which file it is: a new one in its place is empty."""
+    if not uri.startswith(EMBEDDED):
+        return uri
+    return f"{uri} {'absent' if is_absent(uri) else Path(uri.removeprefix(EMBEDDED)).stat().st_ino}"
+
+
 def is_absent(uri: str) -> bool:
     """Whether the runs lie in a database file that does not exist yet."""
     return uri.startswith(EMBEDDED) and not Path(uri.removeprefix(EMBEDDED)).exists()

@@ -15,12 +15,11 @@ from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.limits import within_limits
 from orchestrator.tracking.mlflow.client import open_client, reaching
 from orchestrator.tracking.mlflow.known_runs import KnownRuns
-from orchestrator.tracking.mlflow.location import artifact_root, is_absent, tracking_uri
+from orchestrator.tracking.mlflow.location import artifact_root, is_absent, place_of, tracking_uri
 from orchestrator.tracking.protocol import DIGEST_TAG, KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
 
-METRICS_A_BATCH = 800  # with the params and tags of the same batch below MLflow's 1,000
+METRICS_A_BATCH = 800  # with up to 100 params and 100 tags of the same batch MLflow's 1,000
 PARAMS_A_BATCH = 100
-TAGS_A_BATCH = 100
 
 Item = TypeVar("Item")
 
@@ -42,6 +41,10 @@ class MlflowTracker:
         self._artifact_root = artifact_root
         self._client: Any = None
         self._runs: KnownRuns | None = None
+
+    def place(self) -> str:
+        """See `Tracker.place`."""
+        return place_of(self.uri)
 
     def apply(self, update: RunUpdate) -> str:
         """See `Tracker.apply`."""
@@ -136,12 +139,14 @@ class MlflowTracker:
         points = [Metric(each.name, each.value, each.time_ms, each.step) for each in update.metrics]
         tags = [RunTag(name, value) for name, value in update.tags.items()]
         parts = (_chunks(points, METRICS_A_BATCH), _chunks(params, PARAMS_A_BATCH))
-        batches = list(itertools.zip_longest(*parts, fillvalue=()))
-        for some_points, some_params in batches:
+        batches = list(itertools.zip_longest(*parts, fillvalue=())) or [((), ())]
+        for some_points, some_params in batches[:-1]:
             self._client.log_batch(run_id, metrics=list(some_points), params=list(some_params))
+        # MLflow writes the tags of a batch last
+        last_points, last_params = batches[-1]
+        if last_points or last_params or tags:
+            self._client.log_batch(run_id, metrics=list(last_points), params=list(last_params), tags=tags)
         logged |= new
-        for some_tags in _chunks(tags, TAGS_A_BATCH):
-            self._client.log_batch(run_id, tags=list(some_tags))
 
 
 def open_tracker(storage: Path | str, name: str, env: Mapping[str, str] = os.environ) -> MlflowTracker:

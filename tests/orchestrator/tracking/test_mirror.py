@@ -110,7 +110,42 @@ def test_a_second_sync_sends_nothing_and_a_new_driver_asks_and_sends_nothing(tmp
     writes = server.writes
     assert mirror.sync() == 0
     assert mirror_to(server, sweep).sync() == 0
+    (sweep.ledger.folder / "tracking-arrived").unlink()
+    assert mirror_to(server, sweep).sync() == 0, "the digests on the server say it too"
     assert server.writes == writes
+    server.unreachable = True
+    assert mirror_to(server, sweep).sync() == 0, "nothing has changed, so that nobody is asked"
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_another_server_is_filled_though_nothing_has_changed(tmp_path: Path) -> None:
+    sweep = SmallSweep(tmp_path)
+    sweep.complete()
+    for server in (MemoryServer(), MemoryServer()):
+        assert mirror_to(server, sweep).sync() == 4
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_later_start_that_finds_all_done_sends_nothing(tmp_path: Path) -> None:
+    sweep, server = SmallSweep(tmp_path), MemoryServer()
+    sweep.complete()
+    mirror_to(server, sweep).sync()
+    server.unreachable = True
+    sweep.ledger.write_outcome("running")
+    sweep.ledger.write_outcome("finished")
+    assert MirrorThread(mirror_to(server, sweep)).close(20).complete
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_an_abandoned_thread_sends_nothing_more(tmp_path: Path) -> None:
+    sweep, server = SmallSweep(tmp_path), MemoryServer()
+    sweep.complete()
+    thread = MirrorThread(mirror_to(server, sweep), pause_seconds=5)
+    thread.poke()
+    thread.abandon()
+    time.sleep(0.1)
+    assert server.runs == []
+    assert pending(sweep.ledger)
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -333,6 +368,7 @@ def test_the_mirror_fills_mlflow(tmp_path: Path) -> None:
     assert open_embedded().delete() == 4
     assert open_embedded().runs() == []
     assert not list(tmp_path.glob("mlartifacts/demo/*")), "deleted pictures of patients must not stay on the disk"
+    (tmp_path / "sweeps" / "demo" / "tracking-arrived").unlink()
     assert Mirror(open_embedded, sweep.store, sweep.ledger).sync() == 4
     assert list(tmp_path.glob("mlartifacts/demo/*/artifacts/figures/aopc_saliency.png"))
 
