@@ -35,8 +35,8 @@ class TrainingState:
 
     def save(self, folder: Path) -> None:
         """Write the files of the state into a folder."""
-        save_file({name: tensor.contiguous() for name, tensor in self.weights.items()}, folder / WEIGHTS)
-        save_file({**self.optimizer, "random_state": self.random_state}, folder / OPTIMIZER)
+        save_file(_contiguous(self.weights), folder / WEIGHTS)
+        save_file(_contiguous({**self.optimizer, "random_state": self.random_state}), folder / OPTIMIZER)
         (folder / PROGRESS).write_text(json.dumps(self.progress))
 
     @staticmethod
@@ -48,3 +48,8 @@ class TrainingState:
         return TrainingState(
             weights=load_file(folder / WEIGHTS), optimizer=tensors, random_state=random_state, progress=progress
         )
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors in the one memory format that a file has."""
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}

@@ -29,6 +29,7 @@ from orchestrator.cli.options import json_option, storage_option
     default="completed",
     help="Which trials get post-hoc tasks: completed ones, or stopped ones too.",
 )
+@click.option("--retry-failed", is_flag=True, help="Go on with trials that failed before.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and change nothing.")
 @click.option("--address", help="Address of a running Ray cluster. [default: a Ray of its own]")
 @click.option("--inline", is_flag=True, help="Run everything in this process, without Ray: for debugging.")
@@ -54,6 +55,7 @@ def command(**options: Any) -> int:
         seed=options["seed"],
         concurrent=options["concurrent"],
         stopped_too=options["which"] == "stopped",
+        retry_failed=options["retry_failed"],
     )
     if options["dry_run"]:
         from orchestrator.sweep.preview import preview

@@ -33,6 +33,7 @@ class SweepDriver:
         preparation: gives keys and decoded data.
         reconciler: has the post-hoc tasks run.
         on_change: called when a row has changed.
+        retry_failed: go on with trials that failed in an earlier start.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SweepDriver:
         preparation: Preparation,
         reconciler: Reconciler,
         on_change: Changed,
+        retry_failed: bool = False,
     ) -> None:
         self.sweep = sweep
         self._ledger = ledger
@@ -55,6 +57,8 @@ class SweepDriver:
         self._interrupted = False
         self.rows: dict[str, Row] = {row.name: row for row in ledger.rows()}
         for row in self.rows.values():
+            if retry_failed and row.state == "failed":
+                row.state, row.reason, row.ended = "running", "", 0.0
             self._merge_chain(row)
         self._study = Study(
             sweep.space,

@@ -46,6 +46,7 @@ class Launch:
         source: where the data files lie.
         concurrent: trials at once, or None for as many as fit.
         stopped_too: also run post-hoc tasks on trials that the scheduler stopped.
+        retry_failed: go on with trials that failed in an earlier start.
         request: what the user asked for, so that later commands need the sweep's name only.
     """
 
@@ -56,6 +57,7 @@ class Launch:
     source: DataSource = field(default_factory=DataSource)
     concurrent: int | None = None
     stopped_too: bool = False
+    retry_failed: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -147,6 +149,7 @@ def _run(
         preparation=preparation,
         reconciler=reconciler,
         on_change=tell,
+        retry_failed=launch.retry_failed,
     )
     interrupts.on_first(driver.interrupt)
     with _Recorded(ledger):

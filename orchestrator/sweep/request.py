@@ -34,6 +34,7 @@ def build_launch(
     seed: int | None = None,
     concurrent: int | None = None,
     stopped_too: bool = False,
+    retry_failed: bool = False,
 ) -> Launch:
     """Check a user's options and put them together.
 
@@ -66,6 +67,7 @@ def build_launch(
         source=DataSource(root=data, patients=patients),
         concurrent=concurrent,
         stopped_too=stopped_too,
+        retry_failed=retry_failed,
         request={
             "space": str(Path(space).absolute()) if space.endswith(".py") else space,
             "data": str(data.absolute()) if data else "",

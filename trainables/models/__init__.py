@@ -22,7 +22,7 @@ def build_model(spec: ModelSpec, *, classes: int, seed: int, weights_folder: Pat
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = _build(spec, classes, weights_folder)
-    return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return classifier.to(memory_format=torch.channels_last)
 
 
 def _build(spec: ModelSpec, classes: int, weights_folder: Path | None) -> Classifier:

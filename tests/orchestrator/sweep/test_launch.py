@@ -161,9 +161,21 @@ def test_a_trial_that_diverges_fails_alone(tmp_path: Path) -> None:
     ended = start(tmp_path, space=explosive, trials=6, searcher="random", scheduler=None, member_seeds=0)
     assert ended.finished
     assert ended.failed_trials
-    reasons = [row.reason for row in Ledger(tmp_path, "tiny").rows() if row.state == "failed"]
-    assert all("diverged" in reason for reason in reasons)
+    failed = [row for row in Ledger(tmp_path, "tiny").rows() if row.state == "failed"]
+    assert all("diverged" in row.reason for row in failed)
     assert any(row.state == "completed" for row in Ledger(tmp_path, "tiny").rows())
+    again = {"space": explosive, "trials": 6, "searcher": "random", "scheduler": None, "member_seeds": 0}
+    assert start(tmp_path, **again).failed_trials == ended.failed_trials
+    assert [row.ended for row in Ledger(tmp_path, "tiny").rows() if row.state == "failed"] == [
+        row.ended for row in failed
+    ]
+    assert start(tmp_path, retry_failed=True, **again).failed_trials == ended.failed_trials
+    assert all(
+        row.ended > before.ended
+        for row, before in zip(
+            [row for row in Ledger(tmp_path, "tiny").rows() if row.state == "failed"], failed, strict=True
+        )
+    )
 
 
 def test_two_objectives_make_a_pareto_search_that_ends(tmp_path: Path) -> None:

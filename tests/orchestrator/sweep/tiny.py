@@ -84,10 +84,17 @@ def launch(storage: Path, **changes: Any) -> Launch:
     return Launch(sweep=sweep, overrides=Overrides(), name="tiny", storage=storage)
 
 
-def start(storage: Path, watcher: Watcher | None = None, *, posthoc_only: bool = False, **changes: Any) -> Ended:
+def start(
+    storage: Path,
+    watcher: Watcher | None = None,
+    *,
+    posthoc_only: bool = False,
+    retry_failed: bool = False,
+    **changes: Any,
+) -> Ended:
     """Run it inline."""
-    observers = [watcher] if watcher else []
-    return run_sweep(launch(storage, **changes), InlineExecutor(), observers, posthoc_only=posthoc_only)
+    wanted = replace(launch(storage, **changes), retry_failed=retry_failed)
+    return run_sweep(wanted, InlineExecutor(), [watcher] if watcher else [], posthoc_only=posthoc_only)
 
 
 def outcome(storage: Path) -> dict[str, Any]:
