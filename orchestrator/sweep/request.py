@@ -42,6 +42,7 @@ def build_launch(
         ValueError: an option that is unknown, out of range, or does not go with the others.
         StorageError: the storage folder cannot be written.
     """
+    _require_folder(storage)
     sweep = load_sweep(space)
     texts = _texts(settings)
     own = {key: text for key, text in texts.items() if key in SWEEP_KEYS}
@@ -117,6 +118,14 @@ def require_writable(storage: Path) -> None:
         raise StorageError(
             f"The storage folder {storage} cannot be written: {error.strerror or error}. Name another one with --storage."
         ) from None
+
+
+def _require_folder(storage: Path) -> None:
+    if ":/" in str(storage):
+        raise ValueError(
+            f"--storage {storage}: only folders are supported, on this machine or on a file system that every node mounts "
+            "(NFS, EFS). Name such a folder."
+        )
 
 
 def _texts(settings: Sequence[str]) -> dict[str, str]:
