@@ -73,6 +73,7 @@ def main() -> None:
     try:
         sys.exit(cli(standalone_mode=False) or 0)
     except click.exceptions.Abort:
+        click.echo("Interrupted. Nothing was changed.", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -80,8 +81,16 @@ def main() -> None:
     except KeyboardInterrupt:
         click.echo("Interrupted. The same command goes on.", err=True)
         sys.exit(130)
-    except (ValueError, MachineError) as error:
+    except (ValueError, MachineError, OSError) as error:
         if os.environ.get("ORCHESTRATOR_DEBUG"):
             raise
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(3 if isinstance(error, MachineError) else 2)
+        click.echo(f"Error: {_told(error)}", err=True)
+        sys.exit(2 if isinstance(error, ValueError) else 3)
+
+
+def _told(error: Exception) -> str:
+    """The error in one paragraph; one of the operating system with what it was about."""
+    if isinstance(error, OSError) and error.strerror:
+        about = f"{error.filename}: " if error.filename else ""
+        return f"{about}{error.strerror}. The machine refused it; check the disk and its permissions (orchestrator doctor)."
+    return str(error)
