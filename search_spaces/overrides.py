@@ -63,8 +63,13 @@ class Overrides:
         return {**self.params, **self.fields}
 
 
-def parse_overrides(space: Space, texts: Mapping[str, str]) -> Overrides:
+def parse_overrides(space: Space, texts: Mapping[str, str], also_known: Sequence[str] = ()) -> Overrides:
     """Sort `key=value` texts into parameters and fields of the space's trials.
+
+    Args:
+        space: the search space.
+        texts: values by key, as a user writes them.
+        also_known: keys that somebody else takes; an unknown key may be a mistyped one of these.
 
     Raises:
         ValueError: no draw of the space has that key, or no draw takes that value.
@@ -82,7 +87,9 @@ def parse_overrides(space: Space, texts: Mapping[str, str]) -> Overrides:
         elif key in fields:
             fixed[key] = value
         else:
-            raise ValueError(f"--set {key}: this space has no such key. {nearest(key, {*params, *fields})}")
+            raise ValueError(
+                f"--set {key}: this space has no such key. {nearest(key, {*params, *fields, *also_known})}"
+            )
     overrides = Overrides(params=chosen, fields=fixed)
     try:
         probe(space, overrides)  # a value of the wrong type or range is refused now, not in the middle of the sweep

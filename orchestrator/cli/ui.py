@@ -10,6 +10,9 @@ import click
 
 from orchestrator.cli.options import storage_option
 
+# the jobs are MLflow's for language models: seven processes that outlive the server
+QUIET = {"DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
 
 @click.command("ui")
 @storage_option
@@ -43,5 +46,5 @@ def command(storage: Path, port: int) -> None:
             *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
             *("--backend-store-uri", uri, "--default-artifact-root", artifacts, "--workers", "1"),
         ],
-        {**SETTINGS, **os.environ, "DO_NOT_TRACK": "true"},
+        {**SETTINGS, **QUIET, **os.environ},
     )

@@ -15,7 +15,7 @@ from search_spaces.overrides import parse_overrides
 from search_spaces.registry import load_sweep
 from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
-from trainables.spec import Synthetic, nearest
+from trainables.spec import Synthetic
 
 SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus")
 
@@ -53,13 +53,9 @@ def build_launch(
         changes["seed"] = seed
     sweep = replace(sweep, **changes)
     others = {key: text for key, text in texts.items() if key not in SWEEP_KEYS}
-    try:
-        overrides = parse_overrides(sweep.space, others)
-    except ValueError as error:
-        raise ValueError(_with_sweep_keys(str(error))) from None
     launch = Launch(
         sweep=sweep,
-        overrides=overrides,
+        overrides=parse_overrides(sweep.space, others, also_known=SWEEP_KEYS),
         name=_checked_name(name or sweep.name),
         storage=storage.absolute(),
         source=DataSource(root=data, patients=patients),
@@ -181,12 +177,3 @@ def _require_data(launch: Launch) -> None:
         )
     if Synthetic not in kinds and launch.source.root is None:
         raise ValueError(f"The space {launch.sweep.name!r} needs a data folder. Name it with --data FOLDER.")
-
-
-def _with_sweep_keys(message: str) -> str:
-    match = re.match(r"--set ([^:=]+): this space has no such key", message)
-    if match:
-        close = nearest(match.group(1), SWEEP_KEYS)
-        if close.startswith("Did"):
-            return f"--set {match.group(1)}: there is no such key. {close}"
-    return message
