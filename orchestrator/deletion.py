@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 from orchestrator.results import baselines_of, network_tasks
 from orchestrator.storage.ledger import Ledger, ledgers
 from orchestrator.storage.store import Store
 from orchestrator.tracking.mlflow import open_tracker
-from trainables.spec import posthoc_key
+from trainables.spec import PosthocSpec, posthoc_key
 
 
 class Deletion:
@@ -31,7 +32,9 @@ class Deletion:
         for other in ledgers(storage):
             if other.name != ledger.name:
                 kept |= used_keys(other)
-        self.keys = sorted(key for key in used_keys(ledger) - kept if self._store.size(key))
+        gone = used_keys(ledger) - kept
+        gone |= results_on(self._store, gone) - kept
+        self.keys = sorted(key for key in gone if self._store.size(key))
 
     def bytes(self) -> int:
         """Size of the artifacts on disk."""
@@ -44,6 +47,17 @@ class Deletion:
             self._store.delete(key)
         shutil.rmtree(self._ledger.folder)
         return runs
+
+
+def results_on(store: Store, networks: set[str]) -> set[str]:
+    """Post-hoc results that stand on one of the networks, by any task: a sweep's tasks may have been others once."""
+    kinds = [option.kind for option in get_args(PosthocSpec)]
+    return {
+        key
+        for kind in kinds
+        for key in store.keys(kind)
+        if not networks.isdisjoint(store.manifest(key).meta.get("members", ()))
+    }
 
 
 def used_keys(ledger: Ledger) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 
+from search_spaces.origin import where_in
 from search_spaces.sweep import Space
 from trainables.spec import TrialSpec, from_plain, nearest, to_plain
 
@@ -29,13 +30,21 @@ class Overrides:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def draw(self, space: Space, trial: optuna.trial.BaseTrial) -> TrialSpec:
-        """Let the space draw, with the fixed values in place."""
-        spec = space(_Fixed(trial, self.params))  # type: ignore[arg-type]
+        """Let the space draw, with the fixed values in place.
+
+        Raises:
+            ValueError: the space raises something, or returns no whole TrialSpec; with the line where it breaks.
+        """
+        try:
+            spec = space(_Fixed(trial, self.params))  # type: ignore[arg-type]
+        except Exception as error:  # whatever a user's function raises is told with its line
+            raise ValueError(f"{_where(space, error)} raised {type(error).__name__}: {error}") from error
         if not isinstance(spec, TrialSpec):
             raise ValueError(
-                f"The search space returned {type(spec).__name__}, and must return a TrialSpec. See "
+                f"{_where(space)} returned {type(spec).__name__}, and must return a TrialSpec. See "
                 "search_spaces/demo.py for one that does."
             )
+        _require_whole(space, spec)
         return self.apply(spec)
 
     def apply(self, spec: TrialSpec) -> TrialSpec:
@@ -54,8 +63,13 @@ class Overrides:
         return {**self.params, **self.fields}
 
 
-def parse_overrides(space: Space, texts: Mapping[str, str]) -> Overrides:
+def parse_overrides(space: Space, texts: Mapping[str, str], also_known: Sequence[str] = ()) -> Overrides:
     """Sort `key=value` texts into parameters and fields of the space's trials.
+
+    Args:
+        space: the search space.
+        texts: values by key, as a user writes them.
+        also_known: keys that somebody else takes; an unknown key may be a mistyped one of these.
 
     Raises:
         ValueError: no draw of the space has that key, or no draw takes that value.
@@ -73,21 +87,32 @@ def parse_overrides(space: Space, texts: Mapping[str, str]) -> Overrides:
         elif key in fields:
             fixed[key] = value
         else:
-            raise ValueError(f"--set {key}: this space has no such key. {nearest(key, {*params, *fields})}")
+            raise ValueError(
+                f"--set {key}: this space has no such key. {nearest(key, {*params, *fields, *also_known})}"
+            )
     overrides = Overrides(params=chosen, fields=fixed)
-    for spec in specs[:8]:
-        overrides.apply(spec)  # a value of the wrong type or range is refused now, not in the middle of the sweep
+    try:
+        probe(space, overrides)  # a value of the wrong type or range is refused now, not in the middle of the sweep
+    except ValueError as error:
+        settings = " ".join(f"--set {key}={text}" for key, text in texts.items())
+        raise ValueError(f"{settings}: {error}") from None
     return overrides
 
 
-def probe(space: Space) -> tuple[dict[str, optuna.distributions.BaseDistribution], list[TrialSpec]]:
-    """Draw some trials at random to learn the space's parameters."""
+def probe(
+    space: Space, overrides: Overrides | None = None
+) -> tuple[dict[str, optuna.distributions.BaseDistribution], list[TrialSpec]]:
+    """Draw some trials at random to learn the space's parameters.
+
+    Raises:
+        ValueError: the space is broken, or does not go with the fixed values.
+    """
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     params: dict[str, optuna.distributions.BaseDistribution] = {}
     specs = []
     for _ in range(PROBES):
         trial = study.ask()
-        specs.append(Overrides().draw(space, trial))
+        specs.append((overrides or Overrides()).draw(space, trial))
         params |= trial.distributions
     return params, specs
 
@@ -120,7 +145,24 @@ def _fitting(key: str, value: Any, text: str, distribution: optuna.distributions
         return options.get(text, options.get(str(value)))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"--set {key}={text}: wants a number.")
+    if isinstance(distribution, optuna.distributions.IntDistribution) and value != int(value):
+        raise ValueError(f"--set {key}={text}: wants a whole number.")
     return value
+
+
+def _where(space: Space, error: BaseException | None = None) -> str:
+    """The search space with its file, and with the line if an error comes from there."""
+    file = getattr(getattr(space, "__code__", None), "co_filename", "")
+    place = (where_in(error, file) if error else "") or file
+    return f"{place}: the search space" if place else "The search space"
+
+
+def _require_whole(space: Space, spec: TrialSpec) -> None:
+    """Refuse a TrialSpec whose fields hold something else than they should; dataclasses take anything."""
+    try:
+        from_plain(TrialSpec, json.loads(json.dumps(to_plain(spec))))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{_where(space)} returned a TrialSpec that is not sound: {error}") from None
 
 
 def _value(text: str) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 
+from search_spaces.origin import where_in
 from search_spaces.sweep import Sweep
 from trainables.spec import nearest
 
@@ -48,10 +48,11 @@ def _load_file(path: Path) -> ModuleType:
     try:
         specification.loader.exec_module(module)
     except SyntaxError as error:
-        raise ValueError(f"{path}, line {error.lineno}: {error.msg}. Mend the line and start again.") from None
-    except Exception as error:  # whatever a user's file raises is told with its line
-        line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        raise ValueError(f"{path}, line {line}: {type(error).__name__}: {error}") from None
+        where = error.filename or path  # the file may import another one that does not parse
+        raise ValueError(f"{where}, line {error.lineno}: {error.msg}. Mend the line and start again.") from None
+    except (Exception, SystemExit) as error:  # whatever a user's file raises is told with its line
+        where = where_in(error, str(path)) or str(path)
+        raise ValueError(f"{where}: {type(error).__name__}: {error}. Mend the file and start again.") from None
     return module
 
 

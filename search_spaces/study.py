@@ -54,6 +54,9 @@ class Draw:
     distributions: dict[str, str]
 
 
+CHANGED = "Nothing was changed. A changed space is another sweep: give it another --name, or restore the space."
+
+
 class SpaceChanged(ValueError):
     """The space gives another trial than it gave when the sweep began."""
 
@@ -116,16 +119,31 @@ class Study:
             self._study.tell(trial, state=TrialState.FAIL)
 
     def _restore(self, past: PastTrial) -> None:
+        spec = self._again(past)
+        if to_plain(spec) != past.spec:
+            raise SpaceChanged(_difference(past.number, past.spec, to_plain(spec)))
         if past.state == "running":
             self._study.enqueue_trial(dict(past.params))
             trial = self._study.ask()
-            spec = self._overrides.draw(self._space, trial)
+            self._overrides.draw(self._space, trial)
             self._open[trial.number] = trial
         else:
-            spec = self._overrides.draw(self._space, optuna.trial.FixedTrial(dict(past.params)))
             self._study.add_trial(_ended(past, len(self._study.directions)))
-        if to_plain(spec) != past.spec:
-            raise SpaceChanged(_difference(past.number, past.spec, to_plain(spec)))
+
+    def _again(self, past: PastTrial) -> TrialSpec:
+        """What the space gives now for an earlier draw, out of the same ranges."""
+        fixed = optuna.trial.FixedTrial(dict(past.params))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a value outside of a range that was narrowed
+                spec = self._overrides.draw(self._space, fixed)
+        except ValueError as error:
+            raise SpaceChanged(f"The space cannot give trial {past.number} again: {error}. {CHANGED}") from None
+        ranges = {name: json.loads(distribution_to_json(each)) for name, each in fixed.distributions.items()}
+        before = {name: json.loads(text) for name, text in past.distributions.items()}
+        if ranges != before:
+            raise SpaceChanged(_difference(past.number, before, ranges))
+        return spec
 
 
 def _ended(past: PastTrial, objectives: int) -> optuna.trial.FrozenTrial:
@@ -160,7 +178,4 @@ def _difference(number: int, before: Mapping[str, Any], now: Mapping[str, Any]) 
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
     ]
-    return (
-        f"The space gives another trial {number} than it gave when the sweep began ({'; '.join(parts)}). A changed space is "
-        "another sweep: give it another --name, or restore the space."
-    )
+    return f"The space gives another trial {number} than it gave when the sweep began ({'; '.join(parts)}). {CHANGED}"

@@ -9,6 +9,7 @@ import sys
 import click
 
 from orchestrator.errors import MachineError
+from trainables.spec.canonical import nearest
 
 COMMANDS = {
     "sweep": ("orchestrator.cli.sweep", "Run a sweep, or go on with it."),
@@ -46,8 +47,6 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown one is told with the nearest name."""
-        from trainables.spec.canonical import nearest
-
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(f"There is no command {args[0]!r}. {nearest(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
@@ -71,17 +70,40 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; a mistake of the user or the machine is one paragraph, never a stack trace."""
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
+        sys.exit(cli(prog_name="orchestrator", standalone_mode=False) or 0)
     except click.exceptions.Abort:
+        click.echo("Interrupted. Nothing was changed.", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        _tell_usage(error)
         sys.exit(2)
     except KeyboardInterrupt:
         click.echo("Interrupted. The same command goes on.", err=True)
         sys.exit(130)
-    except (ValueError, MachineError) as error:
+    except (ValueError, MachineError, OSError) as error:
         if os.environ.get("ORCHESTRATOR_DEBUG"):
             raise
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(3 if isinstance(error, MachineError) else 2)
+        click.echo(f"Error: {_told(error)}", err=True)
+        sys.exit(2 if isinstance(error, ValueError) else 3)
+
+
+def _tell_usage(error: click.ClickException) -> None:
+    """A wrong call in one paragraph; a call of nothing at all gets the help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    more = f" More: {context.command_path} --help" if context is not None else ""
+    told = error.format_message()
+    if isinstance(error, click.exceptions.NoSuchOption) and context is not None:
+        known = [option for each in context.command.get_params(context) for option in each.opts if option[0] == "-"]
+        told = f"There is no option {error.option_name!r}. {nearest(error.option_name, known)}"
+    click.echo(f"Error: {told}{more}", err=True)
+
+
+def _told(error: Exception) -> str:
+    """The error in one paragraph; one of the operating system with what it was about."""
+    if isinstance(error, OSError) and error.strerror:
+        about = f"{error.filename}: " if error.filename else ""
+        return f"{about}{error.strerror}. The machine refused it; check the disk and its permissions (orchestrator doctor)."
+    return str(error)

@@ -11,7 +11,15 @@ from orchestrator.storage.store import Store
 from orchestrator.sweep.launch import Ended, Launch
 
 
-def tell_results(launch: Launch, ended: Ended) -> None:
+def tell_failures(launch: Launch, ended: Ended) -> None:
+    """Say on stderr which trials and tasks failed, a line each."""
+    for name in ended.failed_trials:
+        click.echo(f"failed: {name} (why: orchestrator show {launch.name}/{name}{_storage(launch)})", err=True)
+    for key, error in ended.failed_tasks.items():
+        click.echo(f"failed: {key}: {error.splitlines()[0]}", err=True)
+
+
+def tell_results(launch: Launch) -> None:
     """Print the table of results, write the report if something is newer than it, and name the next steps."""
     from orchestrator.cli.options import console
     from orchestrator.report.terminal import results_table
@@ -23,12 +31,8 @@ def tell_results(launch: Launch, ended: Ended) -> None:
         click.echo(
             f"A linear model on the pixels of the same splits: test accuracy {each.metrics['test/accuracy']:.3f}."
         )
-    for name in ended.failed_trials:
-        click.echo(f"failed: {name} (why: orchestrator show {launch.name}/{name})", err=True)
-    for key, error in ended.failed_tasks.items():
-        click.echo(f"failed: {key}: {error.splitlines()[0]}", err=True)
     report = fresh_report(store, ledger)
-    storage = "" if launch.storage == Path("runs").absolute() else f" --storage {launch.storage}"
+    storage = _storage(launch)
     make = not storage and Path("Makefile").is_file()
     click.echo(f"Report:  {report.as_uri()}  (open it in a browser)")
     click.echo(f"MLflow:  {'make ui' if make else f'orchestrator ui{storage}'}")
@@ -43,6 +47,11 @@ def fresh_report(store: Store, ledger: Ledger) -> Path:
     if path.is_file() and path.stat().st_mtime >= _changed(ledger):
         return path
     return write_report(store, ledger, path)
+
+
+def _storage(launch: Launch) -> str:
+    """The option that finds the same storage again; none where it is the usual folder."""
+    return "" if launch.storage == Path("runs").absolute() else f" --storage {launch.storage}"
 
 
 def _changed(ledger: Ledger) -> float:

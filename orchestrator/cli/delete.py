@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -24,9 +25,18 @@ def command(sweep: str, storage: Path, yes: bool) -> int:
             f"{sweep} in {storage}: {len(ledger.rows())} rows, {len(deletion.keys)} artifacts "
             f"({deletion.bytes() / 2**20:,.1f} MiB) that no other sweep uses, and its MLflow runs."
         )
-        if not yes and not click.confirm("Delete them?"):
+        if not yes and not _confirmed():
             click.echo("Nothing was deleted.")
             return 0
         runs = deletion.run()
     click.echo(f"Deleted {sweep}: {len(deletion.keys)} artifacts, {runs} MLflow runs.")
     return 0
+
+
+def _confirmed() -> bool:
+    try:
+        return click.confirm("Delete them?")
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("delete asks before it deletes, and nobody can answer here. Pass --yes.") from None

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.options import json_option, storage_option
+from orchestrator.cli.options import json_option, print_json, storage_option
 
 
 @click.command("sweep")
@@ -58,9 +58,12 @@ def command(**options: Any) -> int:
         retry_failed=options["retry_failed"],
     )
     if options["dry_run"]:
-        from orchestrator.sweep.preview import preview
+        from orchestrator.sweep.preview import preview, preview_json
 
-        click.echo(preview(launch))
+        if options["as_json"]:
+            print_json(preview_json(launch))
+        else:
+            click.echo(preview(launch))
         return 0
     return _run(launch, options)
 
@@ -75,7 +78,6 @@ def _run(launch: Any, options: dict[str, Any]) -> int:
     if session.tracking_problem:
         click.echo(f"Tracking: {session.tracking_problem}", err=True)
     if options["as_json"]:
-        from orchestrator.cli.options import print_json
         from orchestrator.status import sweep_status
         from orchestrator.storage.ledger import Ledger
 
@@ -84,9 +86,10 @@ def _run(launch: Any, options: dict[str, Any]) -> int:
         trials = "trial" if ended.left == 1 else "trials"
         click.echo(f"Interrupted, {ended.left} {trials} left. The same command goes on.", err=True)
         return 130
-    if not options["as_json"]:
-        from orchestrator.cli.closing import tell_results
+    from orchestrator.cli.closing import tell_failures, tell_results
 
-        tell_results(launch, ended)
+    tell_failures(launch, ended)
+    if not options["as_json"]:
+        tell_results(launch)
     sys.stdout.flush()
     return 1 if ended.failed_trials or ended.failed_tasks else 0

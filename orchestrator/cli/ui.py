@@ -10,6 +10,9 @@ import click
 
 from orchestrator.cli.options import storage_option
 
+# the jobs are MLflow's for language models: seven processes that outlive the server
+QUIET = {"DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
 
 @click.command("ui")
 @storage_option
@@ -18,12 +21,17 @@ def command(storage: Path, port: int) -> None:
     """Open the MLflow user interface on this machine, and nowhere else (127.0.0.1)."""
     import socket
 
-    from orchestrator.tracking.mlflow import tracking_uri
+    from orchestrator.tracking.mlflow import SETTINGS, tracking_uri, without_password
 
     uri = tracking_uri(storage, os.environ)
     if uri.startswith(("http://", "https://")):
-        click.echo(f"The runs are on the tracking server {uri}: open that address in a browser.")
+        click.echo(f"The runs are on the tracking server {without_password(uri)}: open that address in a browser.")
         return
+    if not storage.is_dir():
+        raise ValueError(
+            f"There is no storage folder {storage}, and so no runs. Start a sweep with `orchestrator sweep demo`, or name the "
+            "folder with --storage."
+        )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -32,10 +40,11 @@ def command(storage: Path, port: int) -> None:
             raise ValueError(f"--port {port}: something listens there already. Choose another port.") from None
     click.echo(f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends it.", err=True)
     artifacts = (storage.absolute() / "mlartifacts").as_uri()
-    os.execv(
+    os.execve(
         sys.executable,
         [
             *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
             *("--backend-store-uri", uri, "--default-artifact-root", artifacts, "--workers", "1"),
         ],
+        {**SETTINGS, **QUIET, **os.environ},
     )

@@ -188,6 +188,23 @@ class Store:
         return self._artifacts / key.split("-", 1)[0] / key
 
 
+def require_writable(storage: Path) -> None:
+    """Refuse a storage folder that cannot be written, before anything is computed.
+
+    Raises:
+        StorageError: with the reason.
+    """
+    probe = storage / f".writable-{secrets.token_hex(4)}"
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"The storage folder {storage} cannot be written: {error.strerror or error}. Name another one with --storage."
+        ) from None
+
+
 def write_once(path: Path, text: str) -> bool:
     """Create a file with its whole content, or leave the one that is there.
 

@@ -58,15 +58,20 @@ def define(
     }
 
 
-def settle(ledger: Ledger, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Write the definition of a new sweep, or check that an old one is meant and widen it.
+def settle(ledger: Ledger, wanted: dict[str, Any]) -> None:
+    """Write the definition of a new sweep, or widen that of an old one; `require_same` has let it pass."""
+    created = ledger.definition()["created"] if ledger.exists() else wanted["created"]
+    ledger.write_definition({**wanted, "created": created})
+
+
+def require_same(ledger: Ledger, wanted: dict[str, Any]) -> None:
+    """Refuse a start that means another sweep than the one of that name. A sweep that has drawn nothing may be any.
 
     Raises:
         ValueError: the name belongs to another sweep, or fewer trials are asked for than there are.
     """
-    if not ledger.exists():
-        ledger.write_definition(wanted)
-        return wanted
+    if not ledger.exists() or not ledger.rows():
+        return
     before = ledger.definition()
     differences = [name for name in IDENTITY if _normal(before.get(name)) != _normal(wanted.get(name))]
     if differences:
@@ -76,9 +81,6 @@ def settle(ledger: Ledger, wanted: dict[str, Any]) -> dict[str, Any]:
             f"The sweep {ledger.name!r} has {before['trials']} trials, and --trials {wanted['trials']} asks for fewer. Trials "
             f"are not taken back: ask for {before['trials']} or more, or give another --name."
         )
-    merged = {**wanted, "created": before["created"]}
-    ledger.write_definition(merged)
-    return merged
 
 
 def _refusal(ledger: Ledger, before: Mapping[str, Any], wanted: Mapping[str, Any], differences: Sequence[str]) -> str:

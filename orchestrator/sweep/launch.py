@@ -11,12 +11,14 @@ from typing import Any, Protocol
 from orchestrator.executors.protocol import Executor
 from orchestrator.storage.ledger import Ledger, SweepState
 from orchestrator.storage.store import Store
-from orchestrator.sweep.definition import define, settle
+from orchestrator.sweep.definition import define, require_same, settle
 from orchestrator.sweep.driver import SweepDriver
 from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.sweep.reconcile import Reconciler
+from orchestrator.sweep.records import past_trials
 from search_spaces.overrides import Overrides, probe
+from search_spaces.study import PastTrial, Study
 from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
 from trainables.spec import TrialSpec
@@ -59,6 +61,22 @@ class Launch:
     stopped_too: bool = False
     retry_failed: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
+
+    def study(self, past: Sequence[PastTrial] = ()) -> Study:
+        """What draws the trials, with the draws of earlier starts in it.
+
+        Raises:
+            SpaceChanged: the space gives other trials than it gave then.
+        """
+        sweep = self.sweep
+        return Study(
+            sweep.space,
+            sweep.objectives,
+            searcher=sweep.searcher,
+            seed=sweep.seed,
+            overrides=self.overrides,
+            past=past,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +123,13 @@ def run_sweep(
             fingerprints=prints,
             request=launch.request,
         )
+        require_same(ledger, wanted)
+        past = past_trials(ledger.rows(), launch.sweep.objectives)
+        study = launch.study(past)  # refuses a space that has changed since
+        if not past and not posthoc_only:
+            # data that cannot be used are refused now, and leave no sweep behind
+            spec = study.draw().spec
+            preparation.data(spec.data, spec.split)
         settle(ledger, wanted)
         with Interrupts() as interrupts:
             return _run(launch, executor, observers, store, ledger, preparation, interrupts, posthoc_only)
@@ -112,8 +137,7 @@ def run_sweep(
 
 def sample_specs(launch: Launch) -> list[TrialSpec]:
     """Some draws of the space with the user's values in them; a broken space shows here."""
-    _, specs = probe(launch.sweep.space)
-    return [launch.overrides.apply(spec) for spec in specs]
+    return probe(launch.sweep.space, launch.overrides)[1]
 
 
 def _run(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import StorageError
 from orchestrator.storage.store import Store
 from orchestrator.trial import weights_folder
 from trainables.spec import DataSpec, Split, Timm, TrialSpec, data_key, fit_key, network_key
@@ -69,7 +70,14 @@ class Preparation:
         from trainables.data.prepare import prepare
 
         attempt = self.store.begin(key)
-        prepare(spec, split, self.source, attempt.folder, self._on_progress)
+        try:
+            prepare(spec, split, self.source, attempt.folder, self._on_progress)
+        except OSError as error:
+            attempt.abandon()
+            raise StorageError(f"The decoded images could not be stored: {error}") from error
+        except BaseException:
+            attempt.abandon()  # decoded images are large, and every start would leave some more
+            raise
         attempt.commit({"kind": spec.kind})
 
     def _weights(self, spec: TrialSpec) -> list[str]:

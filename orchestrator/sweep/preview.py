@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from orchestrator.sweep.launch import Launch
-from search_spaces.study import Study
-from trainables.spec import canonical_json
+from trainables.spec import TrialSpec, canonical_json, to_plain
 
 DRAWS = 3
+
+
+def preview_json(launch: Launch) -> dict[str, Any]:
+    """The same as `preview`, as JSON values."""
+    sweep = launch.sweep
+    return {
+        "name": launch.name,
+        "space": sweep.name,
+        "storage": str(launch.storage),
+        "data": str(launch.source.root or ""),
+        "trials": sweep.trials,
+        "searcher": sweep.searcher,
+        "seed": sweep.seed,
+        "objectives": [asdict(objective) for objective in sweep.objectives],
+        "scheduler": to_plain(sweep.scheduler),
+        "member_seeds": sweep.member_seeds,
+        "posthoc": [task.name or task.kind for task in sweep.posthoc],
+        "resources": asdict(sweep.resources),
+        "fixed": launch.overrides.to_plain(),
+        "first_draws": [to_plain(spec) for spec in _first_draws(launch)],
+    }
 
 
 def preview(launch: Launch) -> str:
@@ -32,12 +55,11 @@ def preview(launch: Launch) -> str:
     fixed = launch.overrides.to_plain()
     if fixed:
         lines.append("  fixed        " + ", ".join(f"{key}={value}" for key, value in fixed.items()))
-    lines += ["  first draws  (later ones depend on results)", *_first_draws(launch)]
+    lines.append("  first draws  (later ones depend on results)")
+    lines += [f"    {number}  {canonical_json(spec)}" for number, spec in enumerate(_first_draws(launch))]
     return "\n".join(lines)
 
 
-def _first_draws(launch: Launch) -> list[str]:
-    sweep = launch.sweep
-    study = Study(sweep.space, sweep.objectives, searcher=sweep.searcher, seed=sweep.seed, overrides=launch.overrides)
-    draws = [study.draw() for _ in range(min(DRAWS, sweep.trials))]
-    return [f"    {draw.number}  {canonical_json(draw.spec)}" for draw in draws]
+def _first_draws(launch: Launch) -> list[TrialSpec]:
+    study = launch.study()
+    return [study.draw().spec for _ in range(min(DRAWS, launch.sweep.trials))]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import StorageError
 from orchestrator.storage.ledger import Ledger
 from orchestrator.sweep.launch import Launch, sample_specs
 from search_spaces.objective import Objective, usual_mode
@@ -16,7 +15,7 @@ from search_spaces.overrides import parse_overrides
 from search_spaces.registry import load_sweep
 from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
-from trainables.spec import Synthetic, nearest
+from trainables.spec import Synthetic
 
 SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus")
 
@@ -36,11 +35,10 @@ def build_launch(
     stopped_too: bool = False,
     retry_failed: bool = False,
 ) -> Launch:
-    """Check a user's options and put them together.
+    """Check a user's options and put them together. Nothing is written, and no data are read.
 
     Raises:
         ValueError: an option that is unknown, out of range, or does not go with the others.
-        StorageError: the storage folder cannot be written.
     """
     _require_folder(storage)
     sweep = load_sweep(space)
@@ -48,7 +46,7 @@ def build_launch(
     own = {key: text for key, text in texts.items() if key in SWEEP_KEYS}
     sweep = _with_settings(sweep, own)
     if metrics:
-        sweep = replace(sweep, objectives=tuple(map(_objective, metrics)))
+        sweep = replace(sweep, objectives=_objectives(metrics))
     changes: dict[str, Any] = {}
     if trials is not None:
         changes["trials"] = trials
@@ -56,13 +54,9 @@ def build_launch(
         changes["seed"] = seed
     sweep = replace(sweep, **changes)
     others = {key: text for key, text in texts.items() if key not in SWEEP_KEYS}
-    try:
-        overrides = parse_overrides(sweep.space, others)
-    except ValueError as error:
-        raise ValueError(_with_sweep_keys(str(error))) from None
     launch = Launch(
         sweep=sweep,
-        overrides=overrides,
+        overrides=parse_overrides(sweep.space, others, also_known=SWEEP_KEYS),
         name=_checked_name(name or sweep.name),
         storage=storage.absolute(),
         source=DataSource(root=data, patients=patients),
@@ -77,7 +71,6 @@ def build_launch(
         },
     )
     _require_data(launch)
-    require_writable(launch.storage)
     return launch
 
 
@@ -101,23 +94,6 @@ def relaunch(ledger: Ledger, *, stopped_too: bool = False) -> Launch:
         seed=definition["seed"],
         stopped_too=stopped_too,
     )
-
-
-def require_writable(storage: Path) -> None:
-    """Refuse a storage folder that cannot be written, before anything is computed.
-
-    Raises:
-        StorageError: with the reason.
-    """
-    probe = storage / ".writable"
-    try:
-        storage.mkdir(parents=True, exist_ok=True)
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        raise StorageError(
-            f"The storage folder {storage} cannot be written: {error.strerror or error}. Name another one with --storage."
-        ) from None
 
 
 def _require_folder(storage: Path) -> None:
@@ -170,6 +146,15 @@ def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
     return replace(sweep, resources=replace(sweep.resources, gpus=float(value)))
 
 
+def _objectives(texts: Sequence[str]) -> tuple[Objective, ...]:
+    found = tuple(map(_objective, texts))
+    names = [each.metric for each in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"--metric {twice} is given twice. A Pareto search wants different metrics; leave one out.")
+    return found
+
+
 def _objective(text: str) -> Objective:
     metric, colon, mode = text.partition(":")
     if not colon:
@@ -194,14 +179,10 @@ def _require_data(launch: Launch) -> None:
             f"--data {launch.source.root}: the space {launch.sweep.name!r} uses the embedded radiographs and reads no folder. "
             "Leave --data out, or take a space for your data (see `orchestrator list`)."
         )
+    if kinds == {Synthetic} and launch.source.patients is not None:
+        raise ValueError(
+            f"--patients {launch.source.patients}: the space {launch.sweep.name!r} uses the embedded radiographs, whose "
+            "patients are known. Leave --patients out."
+        )
     if Synthetic not in kinds and launch.source.root is None:
         raise ValueError(f"The space {launch.sweep.name!r} needs a data folder. Name it with --data FOLDER.")
-
-
-def _with_sweep_keys(message: str) -> str:
-    match = re.match(r"--set ([^:=]+): this space has no such key", message)
-    if match:
-        close = nearest(match.group(1), SWEEP_KEYS)
-        if close.startswith("Did"):
-            return f"--set {match.group(1)}: there is no such key. {close}"
-    return message

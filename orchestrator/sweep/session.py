@@ -11,7 +11,7 @@ from orchestrator.errors import TrackingError
 from orchestrator.executors.protocol import Executor
 from orchestrator.progress import Progress
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import Store
+from orchestrator.storage.store import Store, require_writable
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
 from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending, pending
 from orchestrator.tracking.mirror_thread import MirrorThread
@@ -42,7 +42,12 @@ def run_with_everything(
         inline: run in this process instead.
         quiet: show nothing.
         posthoc_only: compute missing post-hoc results and start no trial.
+
+    Raises:
+        ValueError: a mistake in the call; nothing was changed.
+        MachineError: storage, cluster or another driver is in the way.
     """
+    require_writable(launch.storage)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     ledger = Ledger(launch.storage, launch.name)
     executor = make_executor(address, inline)

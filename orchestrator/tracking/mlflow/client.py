@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from orchestrator.errors import TrackingError
-from orchestrator.tracking.mlflow.location import require_usable
+from orchestrator.tracking.mlflow.location import EMBEDDED, is_absent, require_usable
 
 # Retries are ours: a repeated "create run" whose answer was lost would double the run, ours looks it up first.
 SETTINGS = {
@@ -40,6 +40,22 @@ def open_client(uri: str) -> Any:
         return MlflowClient(tracking_uri=uri)
 
 
+def require_answer(uri: str) -> None:
+    """Ask the server, or the database if it exists already, for anything; nothing is written.
+
+    Raises:
+        TrackingError: it cannot be reached or used.
+    """
+    if is_absent(uri):
+        return  # it is made with the first sweep
+    if uri.startswith(EMBEDDED):
+        require_usable(uri)
+        return
+    client = open_client(uri)
+    with reaching(uri):
+        client.search_experiments(max_results=1)
+
+
 @contextmanager
 def reaching(uri: str) -> Iterator[None]:
     """Turn whatever goes wrong on the way to the server into one error that says what to do."""
@@ -49,7 +65,7 @@ def reaching(uri: str) -> Iterator[None]:
         raise
     except Exception as error:  # MLflow lets errors of requests, SQLAlchemy and the file system through
         raise TrackingError(
-            f"The tracking server {_without_password(uri)} cannot be reached or refuses: {_reason(error, uri)}. Nothing is "
+            f"The tracking server {without_password(uri)} cannot be reached or refuses: {_reason(error, uri)}. Nothing is "
             "lost: runs are filled from the sweep's ledger when it is back. Start it, or correct MLFLOW_TRACKING_URI "
             "(unset: a database in the storage folder)."
         ) from error
@@ -62,10 +78,11 @@ def _reason(error: Exception, uri: str) -> str:
         return f"no answer within {os.environ.get('MLFLOW_HTTP_REQUEST_TIMEOUT', '?')} seconds"
     if "NewConnectionError" in told or "NameResolutionError" in told:
         return "nothing answers at that address"
-    return told.replace(uri, _without_password(uri)).strip().split("\n")[0][:300].rstrip(".")
+    return told.replace(uri, without_password(uri)).strip().split("\n")[0][:300].rstrip(".")
 
 
-def _without_password(uri: str) -> str:
+def without_password(uri: str) -> str:
+    """An address as it may be shown."""
     parts = urlsplit(uri)
     if parts.password is None:
         return uri
