@@ -109,7 +109,10 @@ class TrialRun:
         return load(self.store.folder(self.job.data_key))
 
     def _epoch(self, training: Training) -> Report:
-        attempt = self.store.begin(f"{self.job.fit_key}/{step_name(training.epoch + 1)}")
+        step = f"{self.job.fit_key}/{step_name(training.epoch + 1)}"
+        if self.store.exists(step):
+            return self._overtaken(training)
+        attempt = self.store.begin(step)
         result = training.run_epoch()
         report = Report(
             epoch=result.epoch,
@@ -121,11 +124,14 @@ class TrialRun:
         )
         training.state().save(attempt.folder)
         if not attempt.commit({"report": asdict(report)}):
-            # another worker was given the same trial and was faster: its epoch counts
-            self._load_last(training)
-            return stored_reports(self.store, self.job.fit_key)[-1]
+            return self._overtaken(training)
         self._thin(report)
         return report
+
+    def _overtaken(self, training: Training) -> Report:
+        """Another worker has the same trial, such as one that outlived its driver, and was faster: its epochs count."""
+        self._load_last(training)
+        return stored_reports(self.store, self.job.fit_key)[-1]
 
     def _thin(self, report: Report) -> None:
         """Keep the last two states, and of the others the best weights."""
@@ -142,6 +148,8 @@ class TrialRun:
         from trainables.predict import one_pass
 
         training = self._continued()
+        if self.store.exists(self.job.key):
+            return
         attempt = self.store.begin(self.job.key)
         started = time.perf_counter()
         best = load_file(self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}") / WEIGHTS)
