@@ -99,9 +99,11 @@ class TrialRun:
     def _load_last(self, training: Training) -> None:
         from trainables.checkpoint import TrainingState
 
-        steps = self.store.steps(self.job.fit_key)
-        if steps:
-            training.load(TrainingState.load(self.store.folder(steps[-1])))
+        # a machine that lost its power may have cut the last files short: then the epoch before counts
+        whole = (step for step in reversed(self.store.steps(self.job.fit_key)) if self.store.exists(step))
+        last = next(whole, None)
+        if last is not None:
+            training.load(TrainingState.load(self.store.folder(last)))
 
     def _data(self) -> ImageSet:
         from trainables.data.prepare import load

@@ -51,7 +51,7 @@ sweep = Sweep(
     scheduler=Asha(grace_epochs=4, reduction_factor=2),
     member_seeds={SEEDS},
     posthoc=(
-        Evaluation(), Temperature(), Laplace(hessian_structure="diag"), Aopc(images=100, cells=8),
+        Evaluation(), Temperature(), Laplace(hessian_structure="diag"), Aopc(images=40, cells=6),
         Ensemble(members="seeds", size=3), Ensemble(members="top", size=2),
     ),
 )
@@ -189,6 +189,10 @@ class Start:
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.said}"
             assert time.monotonic() < deadline, f"did not happen within {seconds} s:\n{self.said}"
             time.sleep(0.02)
+
+    def wait_for(self, artifacts: int) -> None:
+        """Until so many artifacts and epochs are committed."""
+        self.wait_until(lambda: self.sandbox.committed() >= artifacts)
 
 
 def seconds_until(happened: Callable[[], bool], seconds: float = 30.0) -> float:
