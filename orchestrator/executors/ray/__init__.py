@@ -60,14 +60,7 @@ class RayExecutor:
         if self._address is None:
             self._concurrent = concurrent or max(1, (os.cpu_count() or 1) // resources.cpus)
             cpus = self._concurrent * resources.cpus + 1
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=True,
-            )
+            self._start_local(ray, cpus)
         else:
             self._join(ray)
             self._concurrent = concurrent or self._room(ray.cluster_resources())
@@ -146,6 +139,24 @@ class RayExecutor:
         if self._scratch is not None:
             self._scratch.remove()
             self._scratch = None
+
+    def _start_local(self, ray: Any, cpus: int) -> None:
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+            )
+        except SystemExit:  # of Ray's own handler of SIGTERM, which is in place while it starts
+            raise KeyboardInterrupt from None
+        except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+            raise MachineError(
+                f"Ray does not start on this machine: {error}. See its logs under {os.environ.get('RAY_TMPDIR', '/tmp')}/ray, "
+                "or run in this process alone with --inline."
+            ) from error
 
     def _join(self, ray: Any) -> None:
         try:
