@@ -99,9 +99,11 @@ class TrialRun:
     def _load_last(self, training: Training) -> None:
         from trainables.checkpoint import TrainingState
 
-        steps = self.store.steps(self.job.fit_key)
-        if steps:
-            training.load(TrainingState.load(self.store.folder(steps[-1])))
+        # a machine that lost its power may have cut the last files short: then the epoch before counts
+        whole = (step for step in reversed(self.store.steps(self.job.fit_key)) if self.store.exists(step))
+        last = next(whole, None)
+        if last is not None:
+            training.load(TrainingState.load(self.store.folder(last)))
 
     def _data(self) -> ImageSet:
         from trainables.data.prepare import load
@@ -109,7 +111,10 @@ class TrialRun:
         return load(self.store.folder(self.job.data_key))
 
     def _epoch(self, training: Training) -> Report:
-        attempt = self.store.begin(f"{self.job.fit_key}/{step_name(training.epoch + 1)}")
+        step = f"{self.job.fit_key}/{step_name(training.epoch + 1)}"
+        if self.store.exists(step):
+            return self._overtaken(training)
+        attempt = self.store.begin(step)
         result = training.run_epoch()
         report = Report(
             epoch=result.epoch,
@@ -121,11 +126,14 @@ class TrialRun:
         )
         training.state().save(attempt.folder)
         if not attempt.commit({"report": asdict(report)}):
-            # another worker was given the same trial and was faster: its epoch counts
-            self._load_last(training)
-            return stored_reports(self.store, self.job.fit_key)[-1]
+            return self._overtaken(training)
         self._thin(report)
         return report
+
+    def _overtaken(self, training: Training) -> Report:
+        """Another worker has the same trial, such as one that outlived its driver, and was faster: its epochs count."""
+        self._load_last(training)
+        return stored_reports(self.store, self.job.fit_key)[-1]
 
     def _thin(self, report: Report) -> None:
         """Keep the last two states, and of the others the best weights."""
@@ -142,6 +150,8 @@ class TrialRun:
         from trainables.predict import one_pass
 
         training = self._continued()
+        if self.store.exists(self.job.key):
+            return
         attempt = self.store.begin(self.job.key)
         started = time.perf_counter()
         best = load_file(self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}") / WEIGHTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 
 import click
@@ -69,6 +70,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a mistake of the user or the machine is one paragraph, never a stack trace."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a command as Ctrl-C does, with its code
     try:
         sys.exit(cli(prog_name="orchestrator", standalone_mode=False) or 0)
     except click.exceptions.Abort:

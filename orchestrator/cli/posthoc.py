@@ -36,7 +36,9 @@ def command(
 
     ledger = find_sweep(storage, sweep)
     launch = relaunch(ledger, stopped_too=which == "stopped")
-    session = run_with_everything(launch, address=address, inline=inline, quiet=quiet or as_json, posthoc_only=True)
+    session = run_with_everything(
+        launch, address=address, inline=inline, quiet=quiet or as_json, posthoc_only=True, own_process=True
+    )
     ended, status = session.ended, sweep_status(ledger)
     if session.tracking_problem:
         click.echo(f"Tracking: {session.tracking_problem}", err=True)

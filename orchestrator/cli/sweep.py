@@ -72,7 +72,11 @@ def _run(launch: Any, options: dict[str, Any]) -> int:
     from orchestrator.sweep.session import run_with_everything
 
     session = run_with_everything(
-        launch, address=options["address"], inline=options["inline"], quiet=options["quiet"] or options["as_json"]
+        launch,
+        address=options["address"],
+        inline=options["inline"],
+        quiet=options["quiet"] or options["as_json"],
+        own_process=True,
     )
     ended = session.ended
     if session.tracking_problem:

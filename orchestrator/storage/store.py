@@ -74,6 +74,9 @@ class Attempt:
         Returns:
             False if another attempt was committed first; the files of this one are then removed.
         """
+        if (self._home / MANIFEST).exists():
+            self.abandon()
+            return False
         manifest = {
             "key": self.key,
             "attempt": self.name,
@@ -83,15 +86,20 @@ class Attempt:
             "committed_at": time.time(),
         }
         if write_once(self._home / MANIFEST, json.dumps(manifest, allow_nan=False)):
+            self._clear_others()
             return True
         self.abandon()
         return False
 
     def abandon(self) -> None:
         """Remove the files; the note that the attempt was made stays for the audit."""
-        for path in self.folder.iterdir():
-            if path.name != STARTED:
-                path.unlink()
+        _clear(self.folder)
+
+    def _clear_others(self) -> None:
+        """Free the disk of what killed writers have left. One that still lives cannot commit any more."""
+        for folder in self._home.glob("attempt-*"):
+            if folder != self.folder:
+                _clear(folder)
 
 
 class Store:
@@ -106,7 +114,10 @@ class Store:
         self._artifacts = self.root / "artifacts"
 
     def begin(self, key: str) -> Attempt:
-        """Start writing an artifact."""
+        """Start writing an artifact. A manifest whose files are gone or cut short is taken back for that."""
+        manifest = self._home(key) / MANIFEST
+        if manifest.is_file() and not self.exists(key):
+            manifest.unlink(missing_ok=True)
         return Attempt(self._home(key), key)
 
     def exists(self, key: str) -> bool:
@@ -238,6 +249,13 @@ def replace(path: Path, text: str) -> None:
         raise StorageError(f"{path} cannot be written: {error}. Free the disk or choose --storage.") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _clear(attempt: Path) -> None:
+    """Remove the files of an attempt that came to nothing, all but the note that it was made."""
+    for path in attempt.iterdir():
+        if path.name != STARTED:
+            path.unlink(missing_ok=True)
 
 
 def _read_lines(path: Path) -> set[str]:

@@ -89,7 +89,7 @@ class SweepDriver:
             Whether the sweep is finished; False if it was interrupted.
         """
         self._reconciler.submit_missing(list(self.rows.values()), search_over=False)
-        if self.next_is_open():
+        if self.next_is_open() and not self.interrupted():
             executor.run(self, self.scheduling())
         if self.interrupted():
             return False

@@ -11,21 +11,33 @@ from typing import Any
 
 INTERRUPTED = 130
 
+_SHOW_CURSOR = "\x1b[?25h"
+
 
 class Interrupts:
     """Handlers for the time of a sweep.
 
-    Ray installs handlers of its own when it starts, so `install` is called again after that. Tune's loop is ended by
-    SIGUSR1, which it always listens to while it runs.
+    Ray installs handlers of its own when it starts, so `install` is called again after that. Before there is a driver,
+    nothing is under way that could be lost, and the first signal already ends the command.
+
+    Args:
+        own_process: whether the second signal ends the process without any clean-up; a notebook's must live on, and
+            gets a KeyboardInterrupt.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, own_process: bool = False) -> None:
+        self._own_process = own_process
         self._before: dict[int, Any] = {}
-        self._on_first: Callable[[], None] = lambda: None
+        self._on_first: Callable[[], None] | None = None
         self._seen = 0
 
+    @property
+    def seen(self) -> bool:
+        """Whether a signal has come."""
+        return self._seen > 0
+
     def on_first(self, call: Callable[[], None]) -> None:
-        """What the first signal calls."""
+        """What the first signal calls from now on, in place of raising KeyboardInterrupt."""
         self._on_first = call
 
     def install(self) -> None:
@@ -35,7 +47,15 @@ class Interrupts:
         for number in (signal.SIGINT, signal.SIGTERM):
             before = signal.signal(number, self._handle)
             self._before.setdefault(number, before)
-        self._before.setdefault(signal.SIGUSR1, signal.signal(signal.SIGUSR1, signal.SIG_IGN))
+
+    def raise_if_seen(self) -> None:
+        """Give up a long step in the main thread; the next start does it anew.
+
+        Raises:
+            KeyboardInterrupt: a signal has come.
+        """
+        if self.seen:
+            raise KeyboardInterrupt
 
     def __enter__(self) -> Interrupts:
         self.install()
@@ -46,12 +66,25 @@ class Interrupts:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._before.clear()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._seen += 1
         if self._seen > 1:
-            os.write(2, b"\nEnded at once. What was committed is kept: the same command goes on.\n")
-            os._exit(INTERRUPTED)
-        os.write(2, b"\nEnding after what is being written. Once more to end at once.\n")
+            self._end_at_once()
+        if self._on_first is None:
+            raise KeyboardInterrupt
+        _say("Ending in order, within seconds. Once more to end at once.")
         self._on_first()
-        os.kill(os.getpid(), signal.SIGUSR1)
+
+    def _end_at_once(self) -> None:
+        if not self._own_process:
+            raise KeyboardInterrupt
+        _say("Ended at once. What was committed is kept: the same command goes on.")
+        os._exit(INTERRUPTED)
+
+
+def _say(text: str) -> None:
+    """Write without Python's buffers, which the interrupted code may hold; the progress display had hidden the cursor."""
+    cursor = _SHOW_CURSOR if os.isatty(2) else ""
+    os.write(2, f"{cursor}\n{text}\n".encode())

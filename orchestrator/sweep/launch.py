@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -97,7 +97,12 @@ class Ended:
 
 
 def run_sweep(
-    launch: Launch, executor: Executor, observers: Sequence[Observer] = (), *, posthoc_only: bool = False
+    launch: Launch,
+    executor: Executor,
+    observers: Sequence[Observer] = (),
+    *,
+    posthoc_only: bool = False,
+    interrupts: Interrupts | None = None,
 ) -> Ended:
     """Run a sweep to its end, from wherever it is.
 
@@ -106,14 +111,15 @@ def run_sweep(
         executor: where.
         observers: told of every change.
         posthoc_only: compute missing post-hoc results and start no trial.
+        interrupts: handlers that are in place already; by default they are there while the sweep runs.
 
     Raises:
         ValueError: the user's mistake; nothing was changed.
         SweepLocked: another driver runs the sweep.
     """
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
-    with ledger.lock:
-        preparation = Preparation(store, launch.source, _tell_decoding(observers))
+    with ledger.lock, nullcontext(interrupts) if interrupts else Interrupts() as signals:
+        preparation = Preparation(store, launch.source, _tell_decoding(observers, signals))
         prints = sorted({each for spec in sample_specs(launch) for each in preparation.fingerprints(spec.data)})
         wanted = define(
             launch.sweep,
@@ -131,8 +137,7 @@ def run_sweep(
             spec = study.draw().spec
             preparation.data(spec.data, spec.split)
         settle(ledger, wanted)
-        with Interrupts() as interrupts:
-            return _run(launch, executor, observers, store, ledger, preparation, interrupts, posthoc_only)
+        return _run(launch, executor, observers, store, ledger, preparation, signals, posthoc_only)
 
 
 def sample_specs(launch: Launch) -> list[TrialSpec]:
@@ -183,7 +188,7 @@ def _run(
             tell()
             executor.start(concurrent=launch.concurrent, resources=sweep.resources)
             interrupts.install()
-        finished = driver.run_posthoc() if posthoc_only else driver.run(executor)
+        finished = _until_interrupted(driver, executor, posthoc_only)
     ended = Ended(
         finished=finished,
         failed_trials=[row.name for row in driver.rows.values() if row.state == "failed"],
@@ -193,6 +198,15 @@ def _run(
     if _settled(ledger, ended, posthoc_only):
         tell()
     return ended
+
+
+def _until_interrupted(driver: SweepDriver, executor: Executor, posthoc_only: bool) -> bool:
+    try:
+        return driver.run_posthoc() if posthoc_only else driver.run(executor)
+    except KeyboardInterrupt:
+        if not driver.interrupted():
+            raise
+        return False
 
 
 def _settled(ledger: Ledger, ended: Ended, posthoc_only: bool) -> bool:
@@ -206,8 +220,9 @@ def _settled(ledger: Ledger, ended: Ended, posthoc_only: bool) -> bool:
     return True
 
 
-def _tell_decoding(observers: Sequence[Observer]) -> Callable[[int, int], None]:
+def _tell_decoding(observers: Sequence[Observer], interrupts: Interrupts) -> Callable[[int, int], None]:
     def tell(done: int, total: int) -> None:
+        interrupts.raise_if_seen()
         for observer in observers:
             observer.decoding(done, total)
 

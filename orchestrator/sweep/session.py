@@ -12,6 +12,7 @@ from orchestrator.executors.protocol import Executor
 from orchestrator.progress import Progress
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store, require_writable
+from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
 from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending, pending
 from orchestrator.tracking.mirror_thread import MirrorThread
@@ -32,7 +33,13 @@ class Session:
 
 
 def run_with_everything(
-    launch: Launch, *, address: str | None = None, inline: bool = False, quiet: bool = False, posthoc_only: bool = False
+    launch: Launch,
+    *,
+    address: str | None = None,
+    inline: bool = False,
+    quiet: bool = False,
+    posthoc_only: bool = False,
+    own_process: bool = False,
 ) -> Session:
     """Run a launch on Ray (or inline), show its progress and mirror it to the tracking server.
 
@@ -42,6 +49,7 @@ def run_with_everything(
         inline: run in this process instead.
         quiet: show nothing.
         posthoc_only: compute missing post-hoc results and start no trial.
+        own_process: whether a second signal may end the whole process: on the command line, not in a notebook.
 
     Raises:
         ValueError: a mistake in the call; nothing was changed.
@@ -49,13 +57,17 @@ def run_with_everything(
     """
     require_writable(launch.storage)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    with Interrupts(own_process=own_process) as interrupts:
+        return _run(launch, make_executor(address, inline), interrupts, quiet=quiet, posthoc_only=posthoc_only)
+
+
+def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: bool, posthoc_only: bool) -> Session:
     ledger = Ledger(launch.storage, launch.name)
-    executor = make_executor(address, inline)
     opener = functools.partial(open_tracker, launch.storage, launch.name)
     mirror = MirrorThread(Mirror(opener, Store(launch.storage), ledger))
     try:
         with Progress(launch.name, quiet=quiet) as progress:
-            ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only)
+            ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only, interrupts=interrupts)
             executor.close()
             if ended.finished and pending(ledger):
                 progress.note("bringing MLflow up to date")

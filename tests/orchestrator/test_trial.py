@@ -117,3 +117,16 @@ def test_a_timm_network_comes_back_with_its_own_normalisation(tmp_path: Path, mo
     pixels = torch.from_numpy(network.images("val").pixels.copy())[:, None].float() / 255
     with torch.no_grad():
         torch.testing.assert_close(network.classifier()(pixels), network.predictions("val").logits[0])
+
+
+def test_an_epoch_whose_files_were_cut_short_is_computed_again(tmp_path: Path) -> None:
+    broken, calm = job(tmp_path / "broken"), job(tmp_path / "calm")
+    finish(TrialRun(calm))
+    run = TrialRun(broken)
+    run.step()
+    run.step()
+    store = Store(tmp_path / "broken")
+    (store.folder(f"{broken.fit_key}/epoch-0002") / "weights.safetensors").write_bytes(b"")
+    assert finish(TrialRun(broken)) == [2, 3, 4, 5]
+    last = [Store(each.storage).manifest(each.key).files["weights.safetensors"] for each in (broken, calm)]
+    assert last[0] == last[1]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import MachineError
 from orchestrator.executors.protocol import Scheduling, TrialSource
 from orchestrator.posthoc import PosthocBatch, PosthocOutcome
 from search_spaces.sweep import Resources
+
+if TYPE_CHECKING:
+    from orchestrator.executors.ray.scratch import Scratch
 
 WORKER_DEATHS = 3
 
@@ -44,7 +44,7 @@ class RayExecutor:
         self._concurrent = 1
         self._resources = Resources()
         self._pending: dict[Any, PosthocBatch] = {}
-        self._folder: Path | None = None
+        self._scratch: Scratch | None = None
 
     def start(self, *, concurrent: int | None, resources: Resources) -> int:
         """Start or join Ray. By default as many trials run at once as there are CPUs (or GPU shares) for.
@@ -60,14 +60,7 @@ class RayExecutor:
         if self._address is None:
             self._concurrent = concurrent or max(1, (os.cpu_count() or 1) // resources.cpus)
             cpus = self._concurrent * resources.cpus + 1
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=True,
-            )
+            self._start_local(ray, cpus)
         else:
             self._join(ray)
             self._concurrent = concurrent or self._room(ray.cluster_resources())
@@ -77,11 +70,13 @@ class RayExecutor:
         """Run trials under Tune. Tune's own folder is a temporary one that is thrown away."""
         from ray import tune
 
-        from orchestrator.executors.ray.adapters import Listener, ReplayedAsha, SourceSearcher
+        from orchestrator.executors.ray.adapters import Listener, ReplayedAsha, SourceSearcher, StopAtInterrupt
+        from orchestrator.executors.ray.scratch import Scratch
         from orchestrator.executors.ray.trainable import StoredTrial
 
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
-        self._folder = Path(tempfile.mkdtemp(prefix="orchestrator-tune-"))
+        self._throw_away()
+        self._scratch = Scratch()
         searcher = SourceSearcher(source, concurrent=self._concurrent, metric=scheduling.objective.metric)
         tuner = tune.Tuner(
             tune.with_resources(StoredTrial, {"CPU": self._resources.cpus, "GPU": self._resources.gpus}),
@@ -95,8 +90,9 @@ class RayExecutor:
             ),
             run_config=tune.RunConfig(
                 name="sweep",
-                storage_path=str(self._folder),
+                storage_path=str(self._scratch.folder),
                 callbacks=[Listener(source)],
+                stop=StopAtInterrupt(source),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 verbose=0,
@@ -137,8 +133,30 @@ class RayExecutor:
 
         if ray.is_initialized():
             ray.shutdown()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._throw_away()
+
+    def _throw_away(self) -> None:
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
+
+    def _start_local(self, ray: Any, cpus: int) -> None:
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+            )
+        except SystemExit:  # of Ray's own handler of SIGTERM, which is in place while it starts
+            raise KeyboardInterrupt from None
+        except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+            raise MachineError(
+                f"Ray does not start on this machine: {error}. See its logs under {os.environ.get('RAY_TMPDIR', '/tmp')}/ray, "
+                "or run in this process alone with --inline."
+            ) from error
 
     def _join(self, ray: Any) -> None:
         try:

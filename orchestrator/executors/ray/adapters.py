@@ -8,6 +8,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search import Searcher
+from ray.tune.stopper import Stopper
 
 from orchestrator.executors.protocol import FINISHED, WAIT, Scheduling, TrialSource
 from orchestrator.storage.ledger import Report
@@ -27,7 +28,9 @@ class SourceSearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> Any:
         """The config of the next trial, None to ask again later."""
-        if self._source.interrupted() or len(self._live) >= self._concurrent:
+        if self._source.interrupted():
+            return Searcher.FINISHED  # None would have Tune ask for ever once no trial runs
+        if len(self._live) >= self._concurrent:
             return None
         job = self._source.next_trial()
         if job == FINISHED:
@@ -98,6 +101,24 @@ class ReplayedAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A failed trial leaves its earlier reports."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class StopAtInterrupt(Stopper):  # type: ignore[misc]
+    """Ends Tune's loop when the source is interrupted. Workers get a few seconds for the epoch they are at."""
+
+    def __init__(self, source: TrialSource) -> None:
+        self._source = source
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Stop no single trial."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the user wants an end."""
+        return self._source.interrupted()
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

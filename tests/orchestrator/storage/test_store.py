@@ -122,3 +122,30 @@ def test_replace_leaves_no_draft(tmp_path: Path) -> None:
     replace(tmp_path / "row.json", json.dumps([2]))
     assert json.loads((tmp_path / "row.json").read_text()) == [2]
     assert [path.name for path in tmp_path.iterdir()] == ["row.json"]
+
+
+def test_a_commit_frees_the_disk_of_what_killed_writers_have_left(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    killed = store.begin("temperature-0001")
+    (killed.folder / "tensors.safetensors").write_text("half")
+    attempt = store.begin("temperature-0001")
+    (attempt.folder / "tensors.safetensors").write_text("whole")
+    assert attempt.commit({})
+    assert [path.name for path in killed.folder.iterdir()] == ["started.json"]
+    assert (store.folder("temperature-0001") / "tensors.safetensors").read_text() == "whole"
+    (killed.folder / "tensors.safetensors").write_text("it was alive, and goes on")
+    assert not killed.commit({})
+    assert len(list(store.attempts("temperature-0001"))) == 2
+
+
+def test_an_artifact_whose_files_were_lost_can_be_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = store.begin("network-0001")
+    (first.folder / "weights").write_text("weights")
+    assert first.commit({})
+    (first.folder / "weights").write_text("")  # cut short by a loss of power
+    assert not store.exists("network-0001")
+    again = store.begin("network-0001")
+    (again.folder / "weights").write_text("weights")
+    assert again.commit({})
+    assert store.exists("network-0001")

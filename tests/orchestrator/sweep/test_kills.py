@@ -1,0 +1,192 @@
+"""The real command killed at random moments: `make test-kill` (with -s it prints seeds, moments and seconds).
+
+ORCHESTRATOR_KILL_SEED repeats the moments of a run. Only processes that carry the test's own folder are ever touched.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.lock import holder_of
+from orchestrator.storage.store import Store
+from tests.orchestrator.executors.scripted import writers
+from tests.orchestrator.sweep.real_process import NAME, SEEDS, TRIALS, Sandbox, Start, alive, seconds_until
+
+pytestmark = [pytest.mark.kill, pytest.mark.ray, pytest.mark.timeout(900)]
+
+KILLS = 5
+
+
+@pytest.fixture(scope="module")
+def seed() -> int:
+    chosen = int(os.environ.get("ORCHESTRATOR_KILL_SEED", time.time_ns() % 1_000_000))
+    print(f"\nORCHESTRATOR_KILL_SEED={chosen}")
+    return chosen
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    made = Sandbox(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The sweep, undisturbed but for a second driver that tries to take it."""
+    made = Sandbox(tmp_path_factory.mktemp("calm"))
+    begun = time.monotonic()
+    first = made.start()
+    first.wait_until(lambda: bool(Ledger(made.storage, NAME).rows()))
+    second = made.start()
+    assert second.wait() == 3, second.said
+    assert f"is run by process {first.process.pid} on " in second.said
+    assert first.wait() == 0, first.said
+    print(f"\ncalm: {made.moment()}; {time.monotonic() - begun:.0f} s")
+    yield made
+    made.close()
+
+
+def assert_sound(sandbox: Sandbox, calm: Sandbox) -> None:
+    """Complete, nothing computed twice, no run doubled, and the networks as in an undisturbed sweep bit for bit."""
+    found = sandbox.audit()
+    assert found["ok"], found
+    assert sandbox.doubled_runs() == []
+    ledger = Ledger(sandbox.storage, NAME)
+    assert ledger.state() == "finished"
+    assert sum(row.kind == "trial" for row in ledger.rows()) == TRIALS
+    assert sum(row.kind == "member" and row.state == "completed" for row in ledger.rows()) >= SEEDS
+    for row in ledger.rows():
+        assert [report.epoch for report in row.reports] == list(range(1, len(row.reports) + 1))
+    here, there = sandbox.weights(), calm.weights()
+    shared = set(here) & set(there)
+    assert shared
+    assert {key: here[key] for key in shared} == {key: there[key] for key in shared}
+    print(f"  sound: {len(shared)} networks of {len(here)} are also in the calm sweep, bit for bit")
+
+
+def kill_and_start_again(sandbox: Sandbox, running: Start) -> tuple[Start, float]:
+    """kill -9 of the driver's group, and the same command at once.
+
+    Returns:
+        The new start, and the seconds for which a process of the killed one lived on.
+    """
+    left = [process for process in sandbox.processes() if process.pid != running.process.pid]
+    running.kill()
+    begun = sandbox.start()
+    return begun, seconds_until(lambda: not alive(left))
+
+
+def test_a_second_driver_is_refused_and_a_task_is_done_before_the_last_trial_ends(calm: Sandbox) -> None:
+    store, rows = Store(calm.storage), Ledger(calm.storage, NAME).rows()
+    first_result = min(store.manifest(key).committed_at for key in store.keys("temperature"))
+    assert first_result < max(row.ended for row in rows)
+    assert calm.audit()["ok"]
+
+
+def test_a_driver_killed_at_random_moments_goes_on_to_a_sound_end(calm: Sandbox, sandbox: Sandbox, seed: int) -> None:
+    draw, total = random.Random(seed), calm.committed()
+    running = sandbox.start()
+    pause = draw.uniform(0.5, 12.0)
+    time.sleep(pause)
+    print(f"\nkill while starting, after {pause:.1f} s:", end=" ")
+    for number in range(KILLS + 1):
+        moment = sandbox.moment()
+        running, orphans = kill_and_start_again(sandbox, running)
+        print(f"kill -9 at {moment}; its workers lived {orphans:.1f} s")
+        if number == KILLS:
+            break
+        running.wait_for(max(round(total * draw.uniform(number, number + 1) / (KILLS + 0.5)), sandbox.committed() + 1))
+        time.sleep(draw.uniform(0.0, 0.7))
+        if running.process.poll() is not None:
+            break  # it was at its last artifact
+    assert running.wait() == 0, running.said
+    assert seconds_until(lambda: not sandbox.processes()) < 30
+    assert_sound(sandbox, calm)
+    assert [path.name for path in sandbox.temporary.glob("orchestrator-tune-*")] == []
+
+
+def test_signals_end_it_in_order_and_the_next_start_goes_on(calm: Sandbox, sandbox: Sandbox) -> None:
+    epochs = 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running = sandbox.start()
+        running.wait_for(epochs + 3)
+        begun = time.monotonic()
+        if number == signal.SIGINT:
+            running.signal_group(number)
+        else:
+            running.process.send_signal(number)
+        code = running.wait(40)
+        print(f"\n{number.name} at {sandbox.moment()}: exit {code} after {time.monotonic() - begun:.1f} s", end="")
+        assert code == 130, running.said
+        assert "Interrupted, " in running.said
+        assert " left. The same command goes on." in running.said
+        assert "Traceback" not in running.said
+        assert Ledger(sandbox.storage, NAME).state() == "interrupted"
+        assert not alive(sandbox.processes()) or seconds_until(lambda: not sandbox.processes()) < 10
+        epochs = sandbox.committed()
+    running = sandbox.start()
+    running.wait_for(epochs + 3)
+    running.signal_group(signal.SIGINT)
+    time.sleep(0.3)
+    begun = time.monotonic()
+    running.signal_group(signal.SIGINT)
+    assert running.wait(10) == 130
+    took = time.monotonic() - begun
+    gone = seconds_until(lambda: not sandbox.processes())
+    print(f"\nSIGINT twice: exit 130 after {took:.1f} s, Ray gone after {gone:.1f} s")
+    assert took < 2
+    assert gone < 15
+    running = sandbox.start()
+    running.wait_until(lambda: len(find_trial_workers(sandbox)) > 0)
+    worker = find_trial_workers(sandbox)[0]
+    worker.kill()
+    print(f"kill -9 of worker {worker.pid} at {sandbox.moment()}")
+    assert running.wait() == 0, running.said
+    assert_sound(sandbox, calm)
+
+
+def find_trial_workers(sandbox: Sandbox) -> list[psutil.Process]:
+    """Living processes that began an epoch which is not committed."""
+    mine = {process.pid: process for process in sandbox.processes()}
+    begun = [path.parent.parent for path in (sandbox.storage / "artifacts" / "fit").rglob("started.json")]
+    open_steps = {step for step in begun if not (step / "manifest.json").exists()}
+    numbers = [pid for step in open_steps for pid in writers(sandbox.storage, f"{step.parent.name}/{step.name}")]
+    return [mine[pid] for pid in numbers if pid in mine]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_starts_ends_it_soon(sandbox: Sandbox, seed: int, number: signal.Signals) -> None:
+    draw = random.Random(seed + number)
+    for seconds in (draw.uniform(0.8, 2.5), draw.uniform(2.5, 9.0)):
+        running = sandbox.start()
+        time.sleep(seconds)
+        begun = time.monotonic()
+        running.signal_group(number)
+        code = running.wait(40)
+        print(
+            f"\n{number.name} {seconds:.1f} s after the start: exit {code} after {time.monotonic() - begun:.1f} s",
+            end="",
+        )
+        assert code == 130, running.said
+        assert "Traceback" not in running.said
+        assert seconds_until(lambda: not sandbox.processes()) < 15
+
+
+def test_after_a_kill_the_lock_is_free_at_once(sandbox: Sandbox) -> None:
+    first = sandbox.start()
+    first.wait_for(3)
+    first.kill()
+    assert holder_of(Ledger(sandbox.storage, NAME).folder / "lock") is None
+    third = sandbox.start()
+    third.wait_until(lambda: holder_of(Ledger(sandbox.storage, NAME).folder / "lock") is not None, seconds=60)
+    third.kill()
