@@ -41,13 +41,18 @@ def ensemble_members(task: Ensemble, rows: Sequence[Row], objective: Objective) 
     """
     if task.members == "seeds":
         best = best_row(rows, objective)
-        further = [row.key for row in rows if row.kind == "member" and row.state == "completed"]
-        chosen = [best.key, *further] if best else []
+        chosen = [best.key, *(row.key for row in rows if best and is_seed_of(row, best))] if best else []
     else:
         scored = [(value, row) for row in rows if (value := objective_value(row, objective)) is not None]
         ranked = sorted(scored, key=lambda pair: (objective.signed(pair[0]), pair[1].number))
         chosen = [row.key for _, row in ranked]
     return list(dict.fromkeys(chosen))[: task.size]
+
+
+def is_seed_of(row: Row, best: Row) -> bool:
+    """Whether a row is a complete member of the best configuration, and not of one that was best before an extension."""
+    same = {**row.spec, "seed": 0} == {**best.spec, "seed": 0}
+    return row.kind == "member" and row.state == "completed" and same
 
 
 def ensemble_job(task: Ensemble, members: Sequence[str]) -> PosthocJob:
