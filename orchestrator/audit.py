@@ -113,7 +113,9 @@ def _wanted(ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _orphaned_results(store: Store) -> Iterator[str]:
-    networks = {key for ledger in ledgers(store.root) for row in ledger.rows() for key in (row.key, row.data_key)}
+    networks = {
+        key for ledger in ledgers(store.root) for row in ledger.rows() for key in (row.network, row.key, row.data_key)
+    }
     for kind in (option.kind for option in get_args(PosthocSpec)):
         for key in store.keys(kind):
             members = store.manifest(key).meta.get("members", ())

@@ -67,8 +67,8 @@ def used_keys(ledger: Ledger) -> set[str]:
     baselines = baselines_of(ledger.definition())
     for row in ledger.rows():
         keys |= {posthoc_key(task, [row.data_key]) for task in baselines}
-        keys |= {row.key, row.fit_key, row.data_key}
-        keys |= {posthoc_key(task, [row.key]) for task in tasks}
+        keys |= {row.key, row.network, row.fit_key, row.data_key}
+        keys |= {posthoc_key(task, [row.network]) for task in tasks}
     for evaluation in ledger.evaluations().values():
         keys |= set(evaluation["artifacts"])
     return keys

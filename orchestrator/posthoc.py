@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.provenance import provenance
 from orchestrator.storage.store import Store
+from orchestrator.trial import TrialJob, TrialRun
 from trainables.spec import PixelBaseline, PosthocSpec, from_plain
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ class PosthocJob:
         key: key of the result.
         task: settings of the task as JSON values.
         members: keys of the networks it works on; of the data set for a baseline.
+        stopped: the trial behind a network that a scheduler stopped, and its epochs: the network is made when it is needed.
     """
 
     key: str
     task: dict[str, Any]
     members: tuple[str, ...]
+    stopped: tuple[TrialJob, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +122,9 @@ def _finite(value: float | None) -> float | None:
 def _outcome(store: Store, job: PosthocJob) -> PosthocOutcome:
     error = ""
     try:
+        if job.stopped is not None:
+            trial, epochs = job.stopped
+            TrialRun(trial).finalise_stopped(epochs)
         if not store.exists(job.key):
             compute(store, from_plain(PosthocSpec, job.task), job.key, job.members)
     except Exception as failure:  # any failure of one task is recorded and must not end the others

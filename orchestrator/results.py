@@ -129,7 +129,7 @@ def _network_row(store: Store, tasks: Sequence[NetworkTask], row: Row) -> Result
     seconds = _training_seconds(row)
     results: dict[str, str] = {}
     remarks: list[str] = []
-    for task, key, manifest in found(store, tasks, row.key):
+    for task, key, manifest in found(store, tasks, row.network):
         metrics |= prefixed(task.name, manifest.meta["metrics"])
         seconds |= {f"{task.name or task.kind}/{stage}": value for stage, value in manifest.meta["seconds"].items()}
         results[task.name or task.kind] = key

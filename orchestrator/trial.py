@@ -13,6 +13,7 @@ from orchestrator.provenance import provenance
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.store import Store
 from trainables.spec import SPLITS, NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
+from trainables.spec.files import OPTIMIZER, WEIGHTS
 
 if TYPE_CHECKING:
     from trainables.data.images import ImageSet
@@ -73,6 +74,23 @@ class TrialRun:
             self._finalise(report)
             self._late_tasks()
         return report
+
+    def finalise_stopped(self, epochs: int) -> None:
+        """Make the network of a trial that a scheduler stopped after so many epochs, unless it is there.
+
+        Raises:
+            ValueError: another sweep has taken the same trial further, and its weights of then are gone.
+        """
+        if self.store.exists(self.job.key):
+            return
+        report = stored_reports(self.store, self.job.fit_key)[epochs - 1]
+        best = self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}")
+        if not (best / WEIGHTS).is_file():
+            raise ValueError(
+                f"{self.job.name} was stopped after epoch {epochs}, and its weights of epoch {report.best_epoch} are gone, "
+                "because the same trial was trained further elsewhere. Its results stand there."
+            )
+        self._finalise(report)
 
     def _late_tasks(self) -> None:
         from orchestrator.posthoc import compute
@@ -137,8 +155,6 @@ class TrialRun:
 
     def _thin(self, report: Report) -> None:
         """Keep the last two states, and of the others the best weights."""
-        from trainables.checkpoint import OPTIMIZER, WEIGHTS
-
         for step in self.store.steps(self.job.fit_key)[:-2]:
             self.store.thin(step, (OPTIMIZER,) if step.endswith(step_name(report.best_epoch)) else (OPTIMIZER, WEIGHTS))
 
@@ -146,7 +162,6 @@ class TrialRun:
         """Take the best weights, pass once over every split, commit the network."""
         from safetensors.torch import load_file, save_file
 
-        from trainables.checkpoint import WEIGHTS
         from trainables.predict import one_pass
 
         training = self._continued()

@@ -9,8 +9,8 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-WEIGHTS = "weights.safetensors"
-OPTIMIZER = "optimizer.safetensors"
+from trainables.spec.files import OPTIMIZER, WEIGHTS
+
 PROGRESS = "progress.json"
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 from orchestrator.errors import StorageError
 from orchestrator.storage.lock import SweepLock, holder_of
 from orchestrator.storage.store import replace
+from trainables.spec import VERSIONS, content_key
 
 TrialState: TypeAlias = Literal["running", "completed", "stopped", "failed"]
 SweepState: TypeAlias = Literal["running", "interrupted", "finished", "failed"]
@@ -81,6 +82,14 @@ class Row:
     def name(self) -> str:
         """`trial-0003` or `member-0001`."""
         return f"{self.kind}-{self.number:04d}"
+
+    @property
+    def network(self) -> str:
+        """Key of the network that post-hoc tasks work on: of a stopped trial the one that it had by then."""
+        if self.state != "stopped":
+            return self.key
+        settings = {"stopped_after": len(self.reports)}
+        return content_key("network", version=VERSIONS["fit"], settings=settings, inputs=[self.fit_key])
 
     @property
     def best(self) -> Report | None:

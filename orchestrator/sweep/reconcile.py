@@ -89,7 +89,7 @@ class Reconciler:
             on_tick()
 
     def _missing(self, rows: Sequence[Row], search_over: bool) -> list[PosthocJob]:
-        jobs = network_jobs(rows, self._tasks, stopped_too=self._stopped_too)
+        jobs = network_jobs(rows, self._tasks, stopped_too=self._stopped_too, storage=str(self._store.root))
         jobs += baseline_jobs(rows, self._baselines)
         if search_over:
             jobs += self._ensemble_jobs(rows)
@@ -101,7 +101,7 @@ class Reconciler:
         if self._store.exists(job.key):
             self.done.add(job.key)
             return False
-        return all(self._store.exists(member) for member in job.members)
+        return job.stopped is not None or all(self._store.exists(member) for member in job.members)
 
     def _ensemble_jobs(self, rows: Sequence[Row]) -> list[PosthocJob]:
         jobs = []

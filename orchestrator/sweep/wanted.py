@@ -7,21 +7,35 @@ from collections.abc import Iterable, Sequence
 from orchestrator.posthoc import PosthocJob
 from orchestrator.results import best_row, objective_value
 from orchestrator.storage.ledger import Row
+from orchestrator.trial import TrialJob
 from search_spaces.objective import Objective
 from trainables.spec import Ensemble, NetworkTask, PixelBaseline, posthoc_key, to_plain
 
 LEAST_MEMBERS = 2
 
 
-def network_jobs(rows: Iterable[Row], tasks: Sequence[NetworkTask], *, stopped_too: bool) -> list[PosthocJob]:
-    """One job for every task of every complete network; trials that drew the same network share it."""
+def network_jobs(
+    rows: Iterable[Row], tasks: Sequence[NetworkTask], *, stopped_too: bool, storage: str = ""
+) -> list[PosthocJob]:
+    """One job for every task of every complete network; trials that drew the same network share it.
+
+    With `stopped_too` also for the networks that stopped trials had by then; these are made in the `storage` folder when
+    the first task needs them.
+    """
     jobs: dict[str, PosthocJob] = {}
     for row in rows:
         if row.state == "completed" or (stopped_too and row.state == "stopped"):
+            stopped = (_stopped_trial(row, storage), len(row.reports)) if row.state == "stopped" else None
             for task in tasks:
-                key = posthoc_key(task, [row.key])
-                jobs[key] = PosthocJob(key=key, task=to_plain(task), members=(row.key,))
+                key = posthoc_key(task, [row.network])
+                jobs[key] = PosthocJob(key=key, task=to_plain(task), members=(row.network,), stopped=stopped)
     return list(jobs.values())
+
+
+def _stopped_trial(row: Row, storage: str) -> TrialJob:
+    return TrialJob(
+        name=row.name, spec=row.spec, key=row.network, fit_key=row.fit_key, data_key=row.data_key, storage=storage
+    )
 
 
 def baseline_jobs(rows: Iterable[Row], tasks: Sequence[PixelBaseline]) -> list[PosthocJob]:

@@ -79,12 +79,13 @@ class SweepRuns:
         for row in rows:
             by_key.setdefault(row.key, []).append(row)
         for key, drawn in by_key.items():
-            keys = {posthoc_key(task, [key]): task for task in tasks}
+            network = next((row.network for row in drawn if row.state == "completed"), drawn[-1].network)
+            keys = {posthoc_key(task, [network]): task for task in tasks}
             results = {task: found for each, task in keys.items() if (found := self._manifest(each))}
             failed = tuple(task.name or task.kind for each, task in keys.items() if each in failures)
             facts = NetworkFacts(
                 rows=drawn,
-                network=self._manifest(key),
+                network=self._manifest(network),
                 results=results,
                 failed_tasks=failed,
                 objectives=objectives,

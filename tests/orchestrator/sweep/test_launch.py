@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.audit import audit
 from orchestrator.errors import SweepLocked
 from orchestrator.executors.inline import InlineExecutor
 from orchestrator.results import result_rows
@@ -199,3 +200,23 @@ def test_an_objective_of_a_posthoc_task_is_computed_by_the_trial(tmp_path: Path)
 def test_the_second_of_two_drivers_is_refused(tmp_path: Path) -> None:
     with Ledger(tmp_path, "tiny").lock, pytest.raises(SweepLocked, match="run by process"):
         run_sweep(launch(tmp_path), InlineExecutor())
+
+
+def test_tasks_of_stopped_trials_are_computed_when_they_are_asked_for(
+    undisturbed: tuple[Path, int], tmp_path: Path
+) -> None:
+    storage = tmp_path / "stopped"
+    shutil.copytree(undisturbed[0], storage)
+    store, ledger = Store(storage), Ledger(storage, "tiny")
+    stopped = [row for row in ledger.rows() if row.state == "stopped"]
+    assert stopped
+    before = {row.name: row.metrics for row in result_rows(store, ledger)}
+    assert all("test/accuracy" not in before[row.name] for row in stopped)
+    assert start(storage, posthoc_only=True, stopped_too=True).finished
+    after = {row.name: row.metrics for row in result_rows(store, ledger)}
+    for row in stopped:
+        assert row.best is not None
+        assert after[row.name]["test/accuracy"] is not None
+        assert after[row.name]["val/nll"] == pytest.approx(row.best.metrics["val/nll"], rel=1e-5)
+    assert not any(store.exists(row.key) for row in stopped)
+    assert audit(store, ledger, None).ok

@@ -97,10 +97,11 @@ def start(
     *,
     posthoc_only: bool = False,
     retry_failed: bool = False,
+    stopped_too: bool = False,
     **changes: Any,
 ) -> Ended:
     """Run it inline."""
-    wanted = replace(launch(storage, **changes), retry_failed=retry_failed)
+    wanted = replace(launch(storage, **changes), retry_failed=retry_failed, stopped_too=stopped_too)
     return run_sweep(wanted, InlineExecutor(), [watcher] if watcher else [], posthoc_only=posthoc_only)
 
 
