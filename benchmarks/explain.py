@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from benchmarks.measure import DEVICE, ratio_row
 from trainables.explain import Regions, grad_cam, most_relevant_first, perturbation_curves
 from trainables.explain.aopc import BATCH_SIZE, add_noise
 from trainables.explain.inference import inference_copy
@@ -19,7 +18,6 @@ from trainables.models.classifier import Classifier
 from trainables.spec import ClassDistinct, CrossEntropy, LossSpec
 
 CLASSES = 4
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def rows(*, repetitions: int = 9) -> list[dict[str, Any]]:
@@ -39,7 +37,7 @@ def rows(*, repetitions: int = 9) -> list[dict[str, Any]]:
 def class_distinct_step(classifier: Classifier, name: str, *, side: int, repetitions: int) -> dict[str, Any]:
     """A training step with L_CD against one with cross entropy."""
     images, targets = _images(16, side), torch.arange(16, device=DEVICE) % CLASSES
-    return _row(
+    return ratio_row(
         "a step with L_CD on the maps of all classes",
         "a step with cross entropy",
         _step(classifier, ClassDistinct(lambda_cd=1.4), images, targets),
@@ -53,7 +51,7 @@ def class_distinct_step(classifier: Classifier, name: str, *, side: int, repetit
 def grad_cam_of_all_classes(classifier: Classifier, name: str, *, side: int, repetitions: int) -> dict[str, Any]:
     """Maps of all classes against one forward pass."""
     images = _images(16, side)
-    return _row(
+    return ratio_row(
         "Grad-CAM of all classes",
         "one forward pass",
         lambda: grad_cam(classifier, images),
@@ -74,7 +72,7 @@ def grad_cam_against_captum(classifier: Classifier, name: str, *, side: int, rep
         for target in range(CLASSES):
             captum.attribute(images, target=target, relu_attributions=True)
 
-    return _row(
+    return ratio_row(
         "Grad-CAM of all classes",
         "captum's LayerGradCam class by class",
         lambda: grad_cam(classifier, images),
@@ -89,7 +87,7 @@ def grad_cam_against_captum(classifier: Classifier, name: str, *, side: int, rep
 def aopc_against_its_passes(classifier: Classifier, name: str, *, side: int, repetitions: int) -> dict[str, Any]:
     """A perturbation curve with its noise and ordering against its L + 1 bare forward passes, same network and batch."""
     curve, passes = _curve_and_passes(classifier, side=side)
-    return _row(
+    return ratio_row(
         "AOPC",
         "its L + 1 forward passes",
         curve,
@@ -104,7 +102,7 @@ def aopc_with_inference_copy(classifier: Classifier, name: str, *, side: int, re
     """As the post-hoc task runs it: on the folded channels-last copy, against L + 1 passes of the network as it is."""
     curve, _ = _curve_and_passes(inference_copy(classifier.eval(), _images(2, side)), side=side)
     _, passes = _curve_and_passes(classifier, side=side)
-    return _row(
+    return ratio_row(
         "AOPC on the inference copy",
         "L + 1 forward passes of the network",
         curve,
@@ -179,43 +177,3 @@ def _curve_and_passes(classifier: Classifier, *, side: int) -> tuple[Callable[[]
 
     batches = list(torch.split(images.repeat(len(regions) + 1, 1, 1, 1), BATCH_SIZE[DEVICE]))
     return curve, _forward(classifier, batches)
-
-
-def _row(
-    name: str,
-    peer_name: str,
-    ours: Callable[[], object],
-    peer: Callable[[], object],
-    *,
-    goal: float | None,
-    repetitions: int,
-    sizes: str,
-    note: str = "",
-) -> dict[str, Any]:
-    """The median ratio of interleaved repetitions, and half the distance of its quartiles as the spread."""
-    ratios = []
-    for repetition in range(repetitions + 1):
-        pair = (_seconds(ours), _seconds(peer)) if repetition % 2 else (_seconds(peer), _seconds(ours))[::-1]
-        if repetition:  # the first warms up
-            ratios.append(pair[0] / pair[1])
-    low, _, high = statistics.quantiles(ratios, n=4)
-    device = torch.cuda.get_device_name() if DEVICE == "cuda" else f"cpu, {torch.get_num_threads()} threads"
-    return {
-        "name": name,
-        "peer": peer_name,
-        "ratio": round(statistics.median(ratios), 4),
-        "goal": goal,
-        "spread": round((high - low) / 2, 4),
-        "repetitions": repetitions,
-        "sizes": sizes,
-        "device": device,
-        "note": note,
-    }
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start

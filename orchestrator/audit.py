@@ -10,10 +10,10 @@ from typing import Any, get_args
 from orchestrator.results import network_tasks, objectives_of, tasks_of
 from orchestrator.storage.ledger import Ledger, Row, ledgers
 from orchestrator.storage.store import MissingArtifact, Store
-from orchestrator.sweep.wanted import LEAST_MEMBERS, ensemble_job, ensemble_members, network_jobs
+from orchestrator.sweep.wanted import LEAST_MEMBERS, baseline_jobs, ensemble_job, ensemble_members, network_jobs
 from orchestrator.tracking.mirror import forget_arrival, pending
 from orchestrator.tracking.protocol import KIND_TAG, LOOSE_KINDS, RunRecord, Tracker
-from trainables.spec import Ensemble, PosthocSpec
+from trainables.spec import Ensemble, PixelBaseline, PosthocSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,8 @@ def _wanted(ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:
     definition = ledger.definition()
     yield from (row.key for row in rows if row.state == "completed")
     yield from (job.key for job in network_jobs(rows, network_tasks(definition), stopped_too=False))
+    baselines = [task for task in tasks_of(definition) if isinstance(task, PixelBaseline)]
+    yield from (job.key for job in baseline_jobs(rows, baselines))
     for task in tasks_of(definition):
         if isinstance(task, Ensemble):
             members = ensemble_members(task, rows, objectives_of(definition)[0])
@@ -111,7 +113,7 @@ def _wanted(ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _orphaned_results(store: Store) -> Iterator[str]:
-    networks = {row.key for ledger in ledgers(store.root) for row in ledger.rows()}
+    networks = {key for ledger in ledgers(store.root) for row in ledger.rows() for key in (row.key, row.data_key)}
     for kind in (option.kind for option in get_args(PosthocSpec)):
         for key in store.keys(kind):
             members = store.manifest(key).meta.get("members", ())

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import get_args
 
-from orchestrator.results import network_tasks
+from orchestrator.results import baselines_of, network_tasks
 from orchestrator.storage.ledger import Ledger, ledgers
 from orchestrator.storage.store import Store
 from orchestrator.tracking.mlflow import open_tracker
@@ -64,7 +64,9 @@ def used_keys(ledger: Ledger) -> set[str]:
     """Every artifact that a sweep knows: data, chains, networks, results, ensembles, external images."""
     tasks = network_tasks(ledger.definition())
     keys: set[str] = set(ledger.ensembles())
+    baselines = baselines_of(ledger.definition())
     for row in ledger.rows():
+        keys |= {posthoc_key(task, [row.data_key]) for task in baselines}
         keys |= {row.key, row.fit_key, row.data_key}
         keys |= {posthoc_key(task, [row.key]) for task in tasks}
     for evaluation in ledger.evaluations().values():

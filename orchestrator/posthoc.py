@@ -7,11 +7,14 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.provenance import provenance
 from orchestrator.storage.store import Store
-from trainables.spec import PosthocSpec, from_plain
+from trainables.spec import PixelBaseline, PosthocSpec, from_plain
+
+if TYPE_CHECKING:
+    from trainables.posthoc import PosthocResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +24,7 @@ class PosthocJob:
     Attributes:
         key: key of the result.
         task: settings of the task as JSON values.
-        members: keys of the networks it works on.
+        members: keys of the networks it works on; of the data set for a baseline.
     """
 
     key: str
@@ -72,12 +75,9 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -
     """Run one task on stored networks and commit the result under its key."""
     from safetensors.torch import save_file
 
-    from orchestrator.network import StoredNetwork
-    from trainables.posthoc import run
-
     attempt = store.begin(key)
     started = time.perf_counter()
-    result = run(task, [StoredNetwork(store, member) for member in members])
+    result = _result(store, task, members)
     for split, predictions in result.predictions.items():
         predictions.save(attempt.folder / predictions_file(split))
     if result.tensors:
@@ -93,6 +93,18 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -
             **provenance(),
         }
     )
+
+
+def _result(store: Store, task: PosthocSpec, members: Sequence[str]) -> PosthocResult:
+    if isinstance(task, PixelBaseline):
+        from trainables.data.prepare import load
+        from trainables.posthoc.baseline import run as run_baseline
+
+        return run_baseline(task, load(store.folder(members[0])))
+    from orchestrator.network import StoredNetwork
+    from trainables.posthoc import run
+
+    return run(task, [StoredNetwork(store, member) for member in members])
 
 
 def predictions_file(split: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from search_spaces.objective import Objective
-from trainables.spec import NetworkTask, PosthocSpec, from_plain, posthoc_key
+from trainables.spec import Ensemble, NetworkTask, PixelBaseline, PosthocSpec, from_plain, posthoc_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,16 @@ class ResultRow:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaselineRow:
+    """What a simple model reaches on the same splits."""
+
+    key: str
+    name: str
+    data: str
+    metrics: Mapping[str, float | None]
+
+
 def objectives_of(definition: Mapping[str, Any]) -> tuple[Objective, ...]:
     """The sweep's objectives; the first one names the best trial."""
     return tuple(Objective(**each) for each in definition["objectives"])
@@ -57,7 +68,25 @@ def tasks_of(definition: Mapping[str, Any]) -> tuple[PosthocSpec, ...]:
 
 def network_tasks(definition: Mapping[str, Any]) -> tuple[NetworkTask, ...]:
     """Those of the tasks that every completed network gets."""
-    return tuple(task for task in tasks_of(definition) if task.kind != "ensemble")
+    return tuple(task for task in tasks_of(definition) if not isinstance(task, Ensemble | PixelBaseline))
+
+
+def baselines_of(definition: Mapping[str, Any]) -> tuple[PixelBaseline, ...]:
+    """Those of the tasks that every data set gets."""
+    return tuple(task for task in tasks_of(definition) if isinstance(task, PixelBaseline))
+
+
+def baseline_rows(store: Store, ledger: Ledger) -> list[BaselineRow]:
+    """Results of the baselines, one a baseline and data set."""
+    tasks = baselines_of(ledger.definition())
+    found = []
+    for data_key in dict.fromkeys(row.data_key for row in ledger.rows()):
+        for task in tasks:
+            key = posthoc_key(task, [data_key])
+            with contextlib.suppress(MissingArtifact):
+                meta = store.manifest(key).meta
+                found.append(BaselineRow(key=key, name=task.name, data=data_key, metrics=meta["metrics"]))
+    return found
 
 
 def result_rows(store: Store, ledger: Ledger) -> list[ResultRow]:

@@ -145,13 +145,13 @@ class TrialRun:
         attempt = self.store.begin(self.job.key)
         started = time.perf_counter()
         best = load_file(self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}") / WEIGHTS)
-        training.classifier.load_state_dict(best)
+        training.evaluated.load_state_dict(best)
         save_file(best, attempt.folder / WEIGHTS)
         data = self._data()
         for split in SPLITS:
             images = data.part(split)
             if len(images):
-                predictions, features = one_pass(training.classifier, images, split=split)
+                predictions, features = one_pass(training.evaluated, images, split=split)
                 predictions.save(attempt.folder / f"predictions-{split}.safetensors")
                 save_file({"features": features}, attempt.folder / f"features-{split}.safetensors")
         (attempt.folder / "spec.json").write_text(json.dumps(to_plain(self.spec), indent=1))

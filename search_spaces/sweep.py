@@ -12,6 +12,7 @@ from trainables.spec import (
     Ensemble,
     Evaluation,
     Laplace,
+    PixelBaseline,
     PosthocSpec,
     Temperature,
     TrialSpec,
@@ -86,7 +87,7 @@ class Sweep:
     seed: int = 0
     member_seeds: int = 3
     posthoc: tuple[PosthocSpec, ...] = field(
-        default=(*NETWORK_TASKS, Ensemble(members="seeds", size=4), Ensemble(members="top", size=5))
+        default=(*NETWORK_TASKS, PixelBaseline(), Ensemble(members="seeds", size=4), Ensemble(members="top", size=5))
     )
     resources: Resources = field(default_factory=Resources)
     description: str = ""

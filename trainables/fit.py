@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from trainables.averaging import AveragedWeights
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
@@ -26,6 +27,8 @@ from trainables.models import Classifier, build_model
 from trainables.posthoc.temperature import temperature_metrics
 from trainables.predict import one_pass, to_intensities
 from trainables.spec import Optimizer, Schedule, TrialSpec
+
+NOT_AVERAGED = "not_averaged."
 
 
 class TrainingDiverged(RuntimeError):
@@ -75,6 +78,8 @@ class Training:
         counts = torch.bincount(torch.from_numpy(self.train.targets.copy()), minlength=len(data.classes))
         self.loss = build_loss(spec.loss, class_counts=counts)
         self.optimizer = build_optimizer(spec.optimizer, self.classifier)
+        decay = spec.schedule.average_decay
+        self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
         self.epoch = 0
         self.best_epoch = 0
         self.best_value = math.inf
@@ -90,8 +95,8 @@ class Training:
         train_metrics = self._learn()
         trained = time.perf_counter()
         self.epoch += 1
-        val, _ = one_pass(self.classifier, self.val, split="val")
-        calib, _ = one_pass(self.classifier, self.calib, split="calib")
+        val, _ = one_pass(self.evaluated, self.val, split="val")
+        calib, _ = one_pass(self.evaluated, self.calib, split="calib")
         metrics = train_metrics | {f"val/{name}": value for name, value in headline(val).items()}
         metrics |= {name: value for name, value in temperature_metrics(val, calib).items() if value is not None}
         self._judge(metrics)
@@ -100,26 +105,40 @@ class Training:
             epoch=self.epoch, metrics=metrics, best_epoch=self.best_epoch, finished=self.finished, seconds=seconds
         )
 
+    @property
+    def evaluated(self) -> Classifier:
+        """What the metrics of an epoch belong to: the averaged network if there is an average."""
+        return self.average.classifier if self.average else self.classifier
+
     def state(self) -> TrainingState:
-        """Everything that the next epoch depends on."""
+        """Everything that the next epoch depends on; `weights` are those that were evaluated."""
+        optimizer = _optimizer_tensors(self.optimizer)
+        if self.average:
+            optimizer |= {f"{NOT_AVERAGED}{name}": tensor for name, tensor in _weights(self.classifier).items()}
         return TrainingState(
-            weights={name: tensor.detach().cpu().clone() for name, tensor in self.classifier.state_dict().items()},
-            optimizer=_optimizer_tensors(self.optimizer),
+            weights=_weights(self.evaluated),
+            optimizer=optimizer,
             random_state=torch.get_rng_state(),
             progress={
                 "epoch": self.epoch,
                 "best_epoch": self.best_epoch,
                 "best_value": None if math.isinf(self.best_value) else self.best_value,
                 "finished": self.finished,
+                "averaged_steps": self.average.steps if self.average else 0,
             },
         )
 
     def load(self, state: TrainingState) -> None:
         """Continue from a state that `state` gave."""
-        self.classifier.load_state_dict(state.weights)
-        _load_optimizer(self.optimizer, state.optimizer)
-        torch.set_rng_state(state.random_state)
         progress = state.progress
+        if self.average:
+            self.average.load(state.weights, int(progress["averaged_steps"] or 0))
+        length = len(NOT_AVERAGED)
+        raw = {name[length:]: tensor for name, tensor in state.optimizer.items() if name.startswith(NOT_AVERAGED)}
+        self.classifier.load_state_dict(raw or state.weights)
+        moments = {name: tensor for name, tensor in state.optimizer.items() if not name.startswith(NOT_AVERAGED)}
+        _load_optimizer(self.optimizer, moments)
+        torch.set_rng_state(state.random_state)
         self.epoch, self.best_epoch = int(progress["epoch"]), int(progress["best_epoch"])  # type: ignore[arg-type]
         best = progress["best_value"]
         self.best_value = math.inf if best is None else float(best)
@@ -162,6 +181,8 @@ class Training:
         if self.spec.schedule.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.classifier.parameters(), self.spec.schedule.clip_norm)
         self.optimizer.step()
+        if self.average:
+            self.average.update(self.classifier)
         return value, logits.detach(), targets
 
     def _diverged(self, value: float, step: int, rows: Tensor) -> str:
@@ -218,6 +239,10 @@ def _batches(images: int, batch_size: int, generator: torch.Generator) -> Iterat
     for rows in torch.split(torch.randperm(images, generator=generator), batch_size):
         if len(rows) > 1:
             yield rows
+
+
+def _weights(classifier: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in classifier.state_dict().items()}
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

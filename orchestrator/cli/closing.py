@@ -23,10 +23,14 @@ def tell_results(launch: Launch) -> None:
     """Print the table of results, write the report if something is newer than it, and name the next steps."""
     from orchestrator.cli.options import console
     from orchestrator.report.terminal import results_table
-    from orchestrator.results import objectives_of, result_rows
+    from orchestrator.results import baseline_rows, objectives_of, result_rows
 
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
     console().print(results_table(result_rows(store, ledger), objectives_of(ledger.definition())))
+    for each in baseline_rows(store, ledger):
+        click.echo(
+            f"A linear model on the pixels of the same splits: test accuracy {each.metrics['test/accuracy']:.3f}."
+        )
     report = fresh_report(store, ledger)
     storage = _storage(launch)
     make = not storage and Path("Makefile").is_file()

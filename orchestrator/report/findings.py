@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.posthoc import predictions_file
 from orchestrator.report.summary import best_of, best_trial
-from orchestrator.results import ResultRow, objectives_of, result_rows
+from orchestrator.results import BaselineRow, ResultRow, baseline_rows, objectives_of, result_rows
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import MissingArtifact, Store
 from search_spaces.objective import Objective
@@ -34,6 +34,7 @@ class Findings:
         best: the best completed trial, if there is one.
         best_ensemble: the best completed ensemble, chosen on val as the trials are.
         failures: of post-hoc tasks, by key.
+        baselines: what simple models reach on the same splits.
     """
 
     store: Store
@@ -46,6 +47,7 @@ class Findings:
     best: ResultRow | None
     best_ensemble: ResultRow | None
     failures: Mapping[str, Mapping[str, Any]]
+    baselines: tuple[BaselineRow, ...] = ()
 
     @property
     def first_objective(self) -> Objective:
@@ -131,6 +133,7 @@ def gather(store: Store, ledger: Ledger) -> Findings:
         objectives=objectives,
         rows=tuple(ledger.rows()),
         results=results,
+        baselines=tuple(baseline_rows(store, ledger)),
         best=best_trial(results, objectives[0]),
         best_ensemble=best_of([row for row in results if row.kind == "ensemble"], objectives[0]),
         failures=ledger.failures(),

@@ -39,6 +39,7 @@ def sentences(findings: Findings) -> list[str]:
         _best_sentence(findings, findings.best),
         *_calibration_sentence(findings.best),
         *_ensemble_sentence(findings),
+        *_baseline_sentences(findings),
     ]
     if len(findings.objectives) > 1:
         front = ", ".join(row.name for row in pareto_front(findings.results, findings.objectives))
@@ -86,6 +87,14 @@ def _calibration_sentence(best: ResultRow) -> list[str]:
     if after < before:
         return [f"{by} brings its expected calibration error from {before:.3f} to {after:.3f}."]
     return [f"{by} does not lower its expected calibration error: {before:.3f} before, {after:.3f} after."]
+
+
+def _baseline_sentences(findings: Findings) -> list[str]:
+    return [
+        f"A linear model on the pixels of the same splits classifies {percent_text(accuracy)} of the test images correctly."
+        for each in findings.baselines
+        if (accuracy := each.metrics.get("test/accuracy")) is not None
+    ]
 
 
 def _ensemble_sentence(findings: Findings) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.report.columns import columns_of
 from orchestrator.report.summary import best_trial
 from orchestrator.report.text import number_text
-from orchestrator.results import ResultRow, objectives_of, result_rows
+from orchestrator.results import ResultRow, baseline_rows, objectives_of, result_rows
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from search_spaces.objective import Objective
@@ -29,6 +29,10 @@ def results_json(ledger: Ledger, store: Store) -> dict[str, Any]:
         "sweep": ledger.name,
         "objectives": [{"metric": each.metric, "mode": each.mode} for each in objectives],
         "rows": [_json_row(row) for row in result_rows(store, ledger)],
+        "baselines": [
+            {"key": each.key, "name": each.name, "data": each.data, "metrics": dict(each.metrics)}
+            for each in baseline_rows(store, ledger)
+        ],
     }
 
 

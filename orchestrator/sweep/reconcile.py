@@ -9,9 +9,9 @@ from orchestrator.executors.protocol import Executor
 from orchestrator.posthoc import PosthocBatch, PosthocJob, PosthocOutcome
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
-from orchestrator.sweep.wanted import LEAST_MEMBERS, ensemble_job, ensemble_members, network_jobs
+from orchestrator.sweep.wanted import LEAST_MEMBERS, baseline_jobs, ensemble_job, ensemble_members, network_jobs
 from search_spaces.objective import Objective
-from trainables.spec import Ensemble, PosthocSpec, from_plain
+from trainables.spec import Ensemble, PixelBaseline, PosthocSpec, from_plain
 
 CHEAP = ("evaluation", "temperature", "laplace")
 
@@ -41,7 +41,8 @@ class Reconciler:
         self._store = store
         self._ledger = ledger
         self._executor = executor
-        self._tasks = [task for task in tasks if not isinstance(task, Ensemble)]
+        self._tasks = [task for task in tasks if not isinstance(task, Ensemble | PixelBaseline)]
+        self._baselines = [task for task in tasks if isinstance(task, PixelBaseline)]
         self._ensembles = [task for task in tasks if isinstance(task, Ensemble)]
         self._objective = objective
         self._stopped_too = stopped_too
@@ -89,6 +90,7 @@ class Reconciler:
 
     def _missing(self, rows: Sequence[Row], search_over: bool) -> list[PosthocJob]:
         jobs = network_jobs(rows, self._tasks, stopped_too=self._stopped_too)
+        jobs += baseline_jobs(rows, self._baselines)
         if search_over:
             jobs += self._ensemble_jobs(rows)
         return [job for job in jobs if self._is_missing(job)]

@@ -8,7 +8,7 @@ from orchestrator.posthoc import PosthocJob
 from orchestrator.results import best_row, objective_value
 from orchestrator.storage.ledger import Row
 from search_spaces.objective import Objective
-from trainables.spec import Ensemble, NetworkTask, posthoc_key, to_plain
+from trainables.spec import Ensemble, NetworkTask, PixelBaseline, posthoc_key, to_plain
 
 LEAST_MEMBERS = 2
 
@@ -22,6 +22,16 @@ def network_jobs(rows: Iterable[Row], tasks: Sequence[NetworkTask], *, stopped_t
                 key = posthoc_key(task, [row.key])
                 jobs[key] = PosthocJob(key=key, task=to_plain(task), members=(row.key,))
     return list(jobs.values())
+
+
+def baseline_jobs(rows: Iterable[Row], tasks: Sequence[PixelBaseline]) -> list[PosthocJob]:
+    """One job for every baseline and data set of a completed trial."""
+    data_keys = dict.fromkeys(row.data_key for row in rows if row.state == "completed")
+    return [
+        PosthocJob(key=posthoc_key(task, [data_key]), task=to_plain(task), members=(data_key,))
+        for data_key in data_keys
+        for task in tasks
+    ]
 
 
 def ensemble_members(task: Ensemble, rows: Sequence[Row], objective: Objective) -> list[str]:

@@ -9,6 +9,7 @@ import torch
 from trainables.checkpoint import TrainingState
 from trainables.data.images import ImageSet
 from trainables.fit import Training, TrainingDiverged, learning_rate
+from trainables.models import Classifier
 from trainables.spec import Augmentation, Optimizer, Schedule, SmallCNN, Split, Synthetic, TrialSpec
 
 SPEC = TrialSpec(
@@ -46,9 +47,13 @@ def run(training: Training, epochs: int) -> list[float]:
     return [training.run_epoch().metrics["val/nll"] for _ in range(epochs)]
 
 
+@pytest.mark.parametrize("decay", [None, 0.9])
 @pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
-def test_a_run_that_was_stopped_and_continued_has_the_same_weights_bit_for_bit(kind: str, tmp_path: Path) -> None:
-    spec = replace(SPEC, optimizer=Optimizer(kind=kind, learning_rate=3e-3))  # type: ignore[arg-type]
+def test_a_run_that_was_stopped_and_continued_has_the_same_weights_bit_for_bit(
+    kind: str, decay: float | None, tmp_path: Path
+) -> None:
+    schedule = replace(SPEC.schedule, average_decay=decay)
+    spec = replace(SPEC, optimizer=Optimizer(kind=kind, learning_rate=3e-3), schedule=schedule)  # type: ignore[arg-type]
     whole = Training(spec, easy_images())
     told = run(whole, 4)
     first = Training(spec, easy_images())
@@ -58,8 +63,9 @@ def test_a_run_that_was_stopped_and_continued_has_the_same_weights_bit_for_bit(k
     second = Training(spec, easy_images())
     second.load(TrainingState.load(tmp_path))
     assert run(second, 2) == told[2:]
-    for name, tensor in whole.classifier.state_dict().items():
-        assert torch.equal(tensor, second.classifier.state_dict()[name]), name
+    for one, other in ((whole.classifier, second.classifier), (whole.evaluated, second.evaluated)):
+        for name, tensor in one.state_dict().items():
+            assert torch.equal(tensor, other.state_dict()[name]), name
     assert (second.best_epoch, second.finished) == (whole.best_epoch, True)
 
 
@@ -127,6 +133,26 @@ def test_a_data_set_without_calib_watches_val_in_its_place() -> None:
     images.splits[images.splits == "calib"] = "test"
     spec = replace(SPEC, split=Split(calib=0.0))
     assert "temperature/val/nll" in Training(spec, images).run_epoch().metrics
+
+
+def test_the_average_is_what_a_slow_loop_averages() -> None:
+    training = Training(replace(SPEC, schedule=Schedule(epochs=1, batch_size=48, average_decay=0.5)), easy_images())
+    assert training.average is not None
+    seen: list[torch.Tensor] = [training.classifier.head.weight.detach().clone()]
+    update = training.average.update
+
+    def watched(classifier: Classifier) -> None:
+        seen.append(classifier.head.weight.detach().clone())
+        update(classifier)
+
+    training.average.update = watched  # type: ignore[method-assign]
+    training.run_epoch()
+    wanted = seen[0]
+    for step, weight in enumerate(seen[1:], start=1):
+        decay = min(0.5, (1 + step) / (10 + step))
+        wanted = decay * wanted + (1 - decay) * weight
+    assert len(seen) > 1
+    torch.testing.assert_close(training.evaluated.head.weight, wanted)
 
 
 def test_bfloat16_trains_to_finite_numbers() -> None:

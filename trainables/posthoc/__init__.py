@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
-from trainables.spec import Aopc, Ensemble, Evaluation, Laplace, PosthocSpec, Temperature
+from trainables.spec import Aopc, Ensemble, Evaluation, Laplace, PixelBaseline, PosthocSpec, Temperature
 
 __all__ = ["PosthocResult", "TrainedNetwork", "run"]
 
@@ -43,6 +43,10 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import ensemble
 
             return ensemble.run(task, members)
+        case PixelBaseline():
+            raise ValueError(
+                "The task 'baseline' works on a data set, not on networks: call trainables.posthoc.baseline.run."
+            )
 
 
 def _only(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> TrainedNetwork:

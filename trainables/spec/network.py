@@ -124,6 +124,7 @@ class Schedule:
         best_metric: the epoch with the best value of this val metric gives the network's weights.
         best_mode: whether more or less of it is better.
         patience: epochs without a new best after which training stops by itself, or None.
+        average_decay: decay of a moving average of the weights, which then is what is evaluated and kept; or None.
         precision: `float32`, or `bfloat16` autocast where the device has it.
     """
 
@@ -135,6 +136,7 @@ class Schedule:
     best_metric: str = "val/nll"
     best_mode: Literal["min", "max"] = "min"
     patience: int | None = None
+    average_decay: float | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
@@ -145,6 +147,8 @@ class Schedule:
             raise ValueError(
                 f"schedule/warmup_epochs is {self.warmup_epochs} of {self.epochs} epochs; the warm-up ends before training."
             )
+        if self.average_decay is not None and not 0 < self.average_decay < 1:
+            raise ValueError(f"schedule/average_decay is {self.average_decay}; it lies between 0 and 1.")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"schedule/patience is {self.patience}; give at least 1 epoch, or none for no early stop.")
         if not self.best_metric.startswith("val/"):

@@ -103,8 +103,25 @@ class Ensemble:
         return f"ensemble_{self.members}_{self.size}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class PixelBaseline:
+    """A linear model on the pixels of the same splits, once for each data set of a sweep.
+
+    Attributes:
+        size: images are reduced to so many pixels a side.
+    """
+
+    kind: Literal["baseline"] = "baseline"
+    size: int = 64
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        return "linear_on_pixels"
+
+
 NetworkTask: TypeAlias = Evaluation | Temperature | Laplace | Aopc
-PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | Aopc | Ensemble
+PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | Aopc | Ensemble | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ VERSIONS: dict[str, int] = {
     "laplace": 1,
     "aopc": 1,
     "ensemble": 1,
+    "baseline": 1,
 }
 
 MODULES: dict[str, tuple[str, ...]] = {
@@ -26,4 +27,5 @@ MODULES: dict[str, tuple[str, ...]] = {
     "laplace": ("trainables.posthoc.laplace",),
     "aopc": ("trainables.posthoc.aopc",),
     "ensemble": ("trainables.posthoc.ensemble",),
+    "baseline": ("trainables.posthoc.baseline",),
 }

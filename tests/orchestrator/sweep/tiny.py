@@ -21,6 +21,7 @@ from trainables.spec import (
     Ensemble,
     Evaluation,
     Optimizer,
+    PixelBaseline,
     Schedule,
     SmallCNN,
     Split,
@@ -48,7 +49,13 @@ SWEEP = Sweep(
     trials=4,
     scheduler=Asha(grace_epochs=1, reduction_factor=2),
     member_seeds=1,
-    posthoc=(Evaluation(), Temperature(), Ensemble(members="seeds", size=2), Ensemble(members="top", size=2)),
+    posthoc=(
+        Evaluation(),
+        Temperature(),
+        PixelBaseline(size=8),
+        Ensemble(members="seeds", size=2),
+        Ensemble(members="top", size=2),
+    ),
 )
 
 

@@ -1,0 +1,83 @@
+"""A linear model on the pixels of the same splits: what a network must beat to have learnt anything about shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from trainables.data.images import ImageSet
+from trainables.metrics import evaluate_splits, headline
+from trainables.posthoc.interface import PosthocResult
+from trainables.posthoc.stopwatch import Stopwatch
+from trainables.predictions import Predictions
+from trainables.spec import SPLITS, PixelBaseline
+
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
+
+
+def run(task: PixelBaseline, images: ImageSet) -> PosthocResult:
+    """Fit multinomial logistic regression on standardised pixels of train, its penalty chosen on val.
+
+    The images are reduced to `task.size` pixels a side by area averaging, which the linear model gains from.
+    Metrics are `split/metric` as of every network; `val/inverse_penalty` is the chosen strength.
+
+    Args:
+        task: size of the reduced image.
+        images: the whole data set with its splits.
+    """
+    watch = Stopwatch()
+    with watch.stage("load"):
+        flat = reduced(images.pixels, task.size)
+        train = images.splits == "train"
+        mean, deviation = flat[train].mean(0), flat[train].std(0) + 1e-6
+        flat = (flat - mean) / deviation
+    with watch.stage("fit"):
+        fitted = [_fit(flat[train], images.targets[train], strength) for strength in STRENGTHS]
+        on_val = [headline(_predict(model, flat, images, "val"))["nll"] for model in fitted]
+        best = int(np.argmin(on_val))
+    with watch.stage("evaluate"):
+        splits = [split for split in SPLITS if split != "train" and (images.splits == split).any()]
+        predictions: dict[str, Predictions] = {split: _predict(fitted[best], flat, images, split) for split in splits}
+        metrics = evaluate_splits(predictions.values(), images.classes)
+    return PosthocResult(
+        metrics={**metrics, "val/inverse_penalty": STRENGTHS[best]}, predictions=predictions, seconds=watch.seconds
+    )
+
+
+def reduced(pixels: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    """Images as rows of at most size x size intensities, [images, pixels]."""
+    whole = torch.from_numpy(np.array(pixels))[:, None].float() / 255
+    side = min(size, whole.shape[-1])
+    small: Tensor = functional.adaptive_avg_pool2d(whole, (side, side))
+    return small.flatten(1).numpy()
+
+
+def _fit(rows: NDArray[np.float32], targets: NDArray[np.int64], strength: float) -> Any:
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=strength, max_iter=200).fit(rows, targets)
+
+
+def _predict(model: Any, flat: NDArray[np.float32], images: ImageSet, split: str) -> Predictions:
+    rows = np.flatnonzero(images.splits == split)
+    scores = np.asarray(model.decision_function(flat[rows]), dtype=np.float64)
+    if scores.ndim == 1:  # two classes: one score, of the second
+        scores = np.stack([np.zeros_like(scores), scores], axis=1)
+    logits = np.full((len(rows), len(images.classes)), -50.0)
+    logits[:, model.classes_] = scores
+    return Predictions(
+        logits=torch.from_numpy(logits)[None],
+        targets=torch.from_numpy(images.targets[rows].copy()),
+        image_ids=tuple(images.image_ids[row] for row in rows),
+        split=split,
+    )
