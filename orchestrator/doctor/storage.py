@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.doctor.findings import Checked, Finding, gigabytes
+from orchestrator.storage.store import require_folder
 
 PROBE_BYTES = 2**20
 SLOW_SECONDS = 2.0
@@ -23,8 +24,11 @@ def check_storage(storage: Path) -> Checked:
     """Write, sync, link, replace and lock a file, as the store and the ledger do."""
     started = time.perf_counter()
     try:
+        require_folder(storage)
         with _probe_folder(storage) as folder:
             _write_and_commit(folder)
+    except ValueError as error:
+        return Checked(findings=(_finding(str(error), "Name a folder with --storage or ORCHESTRATOR_STORAGE."),))
     except _Refused as refused:
         return Checked(findings=(_finding(f"{storage} {refused}", "Name a folder on another disk with --storage."),))
     except OSError as error:

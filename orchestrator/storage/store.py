@@ -199,6 +199,19 @@ class Store:
         return self._artifacts / key.split("-", 1)[0] / key
 
 
+def require_folder(storage: Path) -> None:
+    """Refuse a storage that is the address of an object store.
+
+    Raises:
+        ValueError: with the way out.
+    """
+    if ":/" in str(storage):
+        raise ValueError(
+            f"--storage {storage}: only folders are supported, on this machine or on a file system that every node mounts "
+            "(NFS, EFS). Name such a folder."
+        )
+
+
 def require_writable(storage: Path) -> None:
     """Refuse a storage folder that cannot be written, before anything is computed.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.store import require_folder
 from orchestrator.sweep.launch import Launch, sample_specs
 from search_spaces.objective import Objective, usual_mode
 from search_spaces.overrides import parse_overrides
@@ -40,7 +41,7 @@ def build_launch(
     Raises:
         ValueError: an option that is unknown, out of range, or does not go with the others.
     """
-    _require_folder(storage)
+    require_folder(storage)
     sweep = load_sweep(space)
     texts = _texts(settings)
     own = {key: text for key, text in texts.items() if key in SWEEP_KEYS}
@@ -94,14 +95,6 @@ def relaunch(ledger: Ledger, *, stopped_too: bool = False) -> Launch:
         seed=definition["seed"],
         stopped_too=stopped_too,
     )
-
-
-def _require_folder(storage: Path) -> None:
-    if ":/" in str(storage):
-        raise ValueError(
-            f"--storage {storage}: only folders are supported, on this machine or on a file system that every node mounts "
-            "(NFS, EFS). Name such a folder."
-        )
 
 
 def _texts(settings: Sequence[str]) -> dict[str, str]:

@@ -22,11 +22,15 @@ def seconds(*words: str) -> float:
 
 
 def test_looking_takes_under_a_third_of_the_time_of_importing_torch(finished: Path) -> None:
-    torch = min(seconds("-c", "import torch") for _ in range(3))
-    for look in LOOKS[:3]:
-        words = [*look, "--storage", str(finished)] if look == ["status"] else look
-        took = min(seconds("-m", "orchestrator", *words) for _ in range(3))
-        assert took < torch / 3, f"{' '.join(look)} took {took:.2f} s, import torch {torch:.2f} s"
+    looks = [" ".join(words) for words in (["--help"], ["list"], ["status", "--storage", str(finished)])]
+    best = dict.fromkeys(["import torch", *looks], float("inf"))
+    for _ in range(3):
+        best["import torch"] = min(best["import torch"], seconds("-c", "import torch"))
+        for look in looks:
+            best[look] = min(best[look], seconds("-m", "orchestrator", *look.split()))
+        if all(best[look] < best["import torch"] / 3 for look in looks):
+            return
+    raise AssertionError(f"best seconds of three: {best}")
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=" ".join)

@@ -40,6 +40,10 @@ def test_a_storage_below_a_regular_file_is_found(tmp_path: Path) -> None:
     assert "Not a directory" in message(check_storage(tmp_path / "file" / "runs"), "storage")
 
 
+def test_a_storage_that_is_no_folder_is_found() -> None:
+    assert "only folders are supported" in message(check_storage(Path("s3://bucket/runs")), "storage")
+
+
 @pytest.mark.parametrize(
     ("name", "told"), [("link", "no hard link"), ("fsync", "cannot be written"), ("flock", "no lock")]
 )

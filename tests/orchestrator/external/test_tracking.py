@@ -3,6 +3,7 @@ import pytest
 from orchestrator.external.evaluate import evaluate
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
+from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.memory import MemoryServer, MemoryTracker
 from orchestrator.tracking.mirror import Mirror
 from orchestrator.tracking.protocol import Artifact
@@ -18,7 +19,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> MemoryServer:
 
 
 def mirror(storage, server):
-    return Mirror(lambda identity: MemoryTracker(identity, server), Store(storage), Ledger(storage, "tiny"))
+    ledger = Ledger(storage, "tiny")
+    identity = sweep_identity(ledger.definition())
+    return Mirror(lambda: MemoryTracker(identity, server), Store(storage), ledger)
 
 
 def test_an_evaluation_becomes_a_child_run_of_the_sweep_once(storage, hospital, server):
