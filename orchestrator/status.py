@@ -37,8 +37,10 @@ def _posthoc(definition: dict[str, Any], ledger: Ledger, rows: list[Row], store:
     wanted = {posthoc_key(task, [key]) for task in network_tasks(definition) for key in complete}
     wanted |= {posthoc_key(task, [key]) for task in baselines_of(definition) for key in data}
     current = {key for key, plain in ledger.ensembles().items() if not plain["superseded"]}
-    # an ensemble that is not formed yet is still wanted
+    # an ensemble that is not formed yet is still wanted; one that a finished sweep lacks has too few members
     to_come = sum(task.kind == "ensemble" for task in tasks_of(definition)) - len(current)
+    if ledger.outcome().get("state") == "finished":
+        to_come = 0
     return {
         "wanted": len(wanted) + len(current) + (max(0, to_come) if len(complete) > 1 else 0),
         "done": sum(store.exists(key) for key in wanted | current),

@@ -62,5 +62,10 @@ def require_known(metric: str, posthoc: Sequence[PosthocSpec]) -> None:
             f"{metric.replace('test/', 'val/')!r}."
         )
     known = [*epoch_metrics(), *late_metrics(posthoc)]
+    if metric == "aopc/val/aopc" and metric not in known:
+        raise ValueError(
+            f"The objective {metric!r} is computed by no task of this sweep: its post-hoc tasks score maps on test, or not at "
+            "all. Put Aopc(split='val') into the sweep's posthoc."
+        )
     if metric not in known:
         raise ValueError(f"The objective {metric!r} is no metric that a trial reports. {nearest(metric, known)}")

@@ -29,6 +29,10 @@ def command(sweep: str | None, storage: Path, as_json: bool) -> int:
     else:
         click.echo(f"{ledger.name}: {'nothing to complain of' if found['ok'] else 'findings'}")
         for kind, keys in found.items():
-            if kind != "ok" and keys:
+            if kind not in ("ok", "tracking_pending") and keys:
                 click.echo(f"  {kind.replace('_', ' ')}: {', '.join(keys)}")
+        if found["missing_runs"]:
+            click.echo("  Missing runs are sent by the sweep's next start.")
+        if found["tracking_pending"]:
+            click.echo(f"  tracking pending: {found['tracking_pending']}")
     return 0 if found["ok"] else 1

@@ -82,16 +82,21 @@ def _write(frame: pd.DataFrame, out: Path | None, as_json: bool) -> None:
 
 def _tell(frame: pd.DataFrame, out: Path | None) -> int:
     """Say on stderr what was done, and return the exit code."""
+    from orchestrator.report.text import plural
+
     told, left_out = frame.attrs, frame.attrs["left_out"]
     bad = int((frame["problem"] != "").sum()) if "problem" in frame else 0
     where = f" in {out}" if out else ""
     click.echo(
-        f"{len(frame) - bad} images predicted by {told['name']} of {told['sweep']} (temperature {told['temperature']:.3f})"
+        f"{plural(len(frame) - bad, 'image')} predicted by {told['name']} of {told['sweep']} (temperature {told['temperature']:.3f})"
         + where,
         err=True,
     )
     if left_out:
-        click.echo(f"note: {len(left_out)} files are no images by name and were left out: {left_out[0]}, ...", err=True)
+        more = ", ..." if len(left_out) > 1 else ""
+        click.echo(
+            f"note: left out, no image by its name: {plural(len(left_out), 'file')} ({left_out[0]}{more})", err=True
+        )
     if bad:
-        click.echo(f"note: {bad} images could not be read; see the column problem", err=True)
+        click.echo(f"note: {plural(bad, 'image')} could not be read; see the column problem", err=True)
     return 1 if bad else 0
