@@ -14,7 +14,7 @@ from trainables.spec import nearest
 
 SPACES: dict[str, str] = {
     "demo": "Embedded synthetic radiographs: backbone, loss, dropout and learning rate, with every post-hoc task.",
-    "covid": "COVID-19 Radiography layout: residual networks at 112 px, chosen by reliability.",
+    "covid": "COVID-19 Radiography layout: a ResNet-18 at 128 px, chosen by reliability.",
 }
 
 
