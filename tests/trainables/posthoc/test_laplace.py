@@ -203,7 +203,7 @@ def test_the_task_reports_metrics_posterior_and_seconds(structure, method):
     torch.testing.assert_close(again, result.predictions["test"].logits)
     assert result.metrics["test/nll"] == headline(result.predictions["test"])["nll"]
     assert result.predictions["val"].image_ids == NETWORK.predictions("val").image_ids
-    assert list(result.seconds) == ["fit", "prior_precision", "predict", "evaluate"]
+    assert list(result.seconds) == ["import", "fit", "prior_precision", "predict", "evaluate"]
 
 
 def test_samples_come_as_members():
