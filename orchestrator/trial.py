@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.computation import compute
 from orchestrator.provenance import provenance
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.store import Store
@@ -93,8 +94,6 @@ class TrialRun:
         self._finalise(report)
 
     def _late_tasks(self) -> None:
-        from orchestrator.posthoc import compute
-
         for plain in self.job.late_tasks:
             task: NetworkTask = from_plain(NetworkTask, plain)
             key = posthoc_key(task, [self.job.key])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.posthoc import predictions_file
+from orchestrator.computation import predictions_file
 from orchestrator.report.summary import best_of, best_trial
 from orchestrator.results import BaselineRow, ResultRow, baseline_rows, objectives_of, result_rows
 from orchestrator.storage.ledger import Ledger, Row

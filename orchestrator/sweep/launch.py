@@ -190,7 +190,6 @@ def _run(
         on_change=tell,
         retry_failed=launch.retry_failed,
     )
-    interrupts.on_first(driver.interrupt)
     with _Recorded(ledger):
         if driver.needs_executor(posthoc_only):
             if not posthoc_only:
@@ -198,6 +197,8 @@ def _run(
             tell()
             executor.start(concurrent=launch.concurrent, resources=sweep.resources)
             interrupts.install()
+        interrupts.raise_if_seen()
+        interrupts.on_first(driver.interrupt)
         finished = _until_interrupted(driver, executor, posthoc_only)
     ended = Ended(
         finished=finished,

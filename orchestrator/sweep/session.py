@@ -76,7 +76,7 @@ def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: b
         raise
     finally:
         executor.close()
-    arrival = mirror.close(timeout_seconds=120 if ended.finished else 10)
+    arrival = mirror.close(timeout_seconds=120 if ended.finished else 5)
     return Session(ended=ended, tracking_problem=arrival.message)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.posthoc import predictions_file
+from orchestrator.computation import predictions_file
 from orchestrator.storage.ledger import Row
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from orchestrator.tracking.protocol import Artifact

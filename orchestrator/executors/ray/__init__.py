@@ -25,6 +25,7 @@ QUIET = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a worker that died is replaced; what fails in the end stands in its row
     "RAY_DEDUP_LOGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
@@ -45,6 +46,7 @@ class RayExecutor:
         self._resources = Resources()
         self._pending: dict[Any, PosthocBatch] = {}
         self._scratch: Scratch | None = None
+        self._started = False
 
     def start(self, *, concurrent: int | None, resources: Resources) -> int:
         """Start or join Ray. By default as many trials run at once as there are CPUs (or GPU shares) for.
@@ -56,6 +58,7 @@ class RayExecutor:
             os.environ.setdefault(name, value)
         import ray
 
+        self._started = True
         self._resources = resources
         if self._address is None:
             self._concurrent = concurrent or max(1, (os.cpu_count() or 1) // resources.cpus)
@@ -129,10 +132,10 @@ class RayExecutor:
 
     def close(self) -> None:
         """Leave Ray; one that was started here ends."""
-        import ray
+        if self._started:  # else an interrupt may have left Ray half imported
+            import ray
 
-        if ray.is_initialized():
-            ray.shutdown()
+            ray.shutdown()  # also one that was interrupted while it started
         self._throw_away()
 
     def _throw_away(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from orchestrator.posthoc import compute
+from orchestrator.computation import compute
 from orchestrator.storage.ledger import Ledger, Report, Row
 from orchestrator.storage.store import Store
 from search_spaces.objective import Objective

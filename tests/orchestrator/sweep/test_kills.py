@@ -125,14 +125,14 @@ def test_signals_end_it_in_order_and_the_next_start_goes_on(calm: Sandbox, sandb
             running.signal_group(number)
         else:
             running.process.send_signal(number)
-        code = running.wait(40)
+        code = running.wait(90)
         print(f"\n{number.name} at {sandbox.moment()}: exit {code} after {time.monotonic() - begun:.1f} s", end="")
         assert code == 130, running.said
         assert "Interrupted, " in running.said
         assert " left. The same command goes on." in running.said
         assert "Traceback" not in running.said
         assert Ledger(sandbox.storage, NAME).state() == "interrupted"
-        assert not alive(sandbox.processes()) or seconds_until(lambda: not sandbox.processes()) < 10
+        assert not alive(sandbox.processes()) or seconds_until(lambda: not sandbox.processes()) < 30
         epochs = sandbox.committed()
     running = sandbox.start()
     running.wait_for(epochs + 3)
@@ -145,7 +145,7 @@ def test_signals_end_it_in_order_and_the_next_start_goes_on(calm: Sandbox, sandb
     gone = seconds_until(lambda: not sandbox.processes())
     print(f"\nSIGINT twice: exit 130 after {took:.1f} s, Ray gone after {gone:.1f} s")
     assert took < 2
-    assert gone < 15
+    assert gone < 30
     running = sandbox.start()
     running.wait_until(lambda: len(find_trial_workers(sandbox)) > 0)
     worker = find_trial_workers(sandbox)[0]
@@ -167,19 +167,20 @@ def find_trial_workers(sandbox: Sandbox) -> list[psutil.Process]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_it_starts_ends_it_soon(sandbox: Sandbox, seed: int, number: signal.Signals) -> None:
     draw = random.Random(seed + number)
-    for seconds in (draw.uniform(0.8, 2.5), draw.uniform(2.5, 9.0)):
+    for seconds in (draw.uniform(0.0, 1.0), draw.uniform(1.0, 8.0)):
         running = sandbox.start()
+        running.wait_until(sandbox.storage.is_dir)  # before its own first lines run, Python itself answers signals
         time.sleep(seconds)
         begun = time.monotonic()
         running.signal_group(number)
-        code = running.wait(40)
+        code = running.wait(90)
         print(
             f"\n{number.name} {seconds:.1f} s after the start: exit {code} after {time.monotonic() - begun:.1f} s",
             end="",
         )
         assert code == 130, running.said
         assert "Traceback" not in running.said
-        assert seconds_until(lambda: not sandbox.processes()) < 15
+        assert seconds_until(lambda: not sandbox.processes()) < 30
 
 
 def test_after_a_kill_the_lock_is_free_at_once(sandbox: Sandbox) -> None:

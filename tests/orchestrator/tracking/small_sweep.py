@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from orchestrator.posthoc import predictions_file
+from orchestrator.computation import predictions_file
 from orchestrator.storage.ledger import Ledger, Report, Row, TrialState
 from orchestrator.storage.store import Store
 from orchestrator.trial import step_name

@@ -1,0 +1,60 @@
+"""One post-hoc task, computed on stored networks and committed under its key."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.provenance import provenance
+from orchestrator.storage.store import Store
+from trainables.spec import PixelBaseline, PosthocSpec
+
+if TYPE_CHECKING:
+    from trainables.posthoc import PosthocResult
+
+
+def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -> None:
+    """Run one task on stored networks and commit the result under its key."""
+    from safetensors.torch import save_file
+
+    attempt = store.begin(key)
+    started = time.perf_counter()
+    result = _result(store, task, members)
+    for split, predictions in result.predictions.items():
+        predictions.save(attempt.folder / predictions_file(split))
+    if result.tensors:
+        tensors = {name: tensor.contiguous() for name, tensor in result.tensors.items()}
+        save_file(tensors, attempt.folder / "tensors.safetensors")
+    attempt.commit(
+        {
+            "task": {"kind": task.kind, "name": task.name},
+            "members": list(members),
+            "metrics": {name: _finite(value) for name, value in result.metrics.items()},
+            "seconds": {**result.seconds, "total": time.perf_counter() - started},
+            "remarks": list(result.remarks),
+            **provenance(),
+        }
+    )
+
+
+def _result(store: Store, task: PosthocSpec, members: Sequence[str]) -> PosthocResult:
+    if isinstance(task, PixelBaseline):
+        from trainables.data.prepare import load
+        from trainables.posthoc.baseline import run as run_baseline
+
+        return run_baseline(task, load(store.folder(members[0])))
+    from orchestrator.network import StoredNetwork
+    from trainables.posthoc import run
+
+    return run(task, [StoredNetwork(store, member) for member in members])
+
+
+def predictions_file(split: str) -> str:
+    """Name of the file with the predictions of a split, or of a task's own on a split (`temperature/val`)."""
+    return f"predictions-{split.replace('/', '.')}.safetensors"
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
