@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.audit import Audit
     from orchestrator.external.evaluation import Evaluation
 
-STORAGE = Path("runs")
+STORAGE = Path(os.environ.get("ORCHESTRATOR_STORAGE", "runs"))
 
 
 def run(
