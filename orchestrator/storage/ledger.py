@@ -129,6 +129,10 @@ class Ledger:
         """Record what the sweep is started with."""
         replace(self.folder / "sweep.json", json.dumps(definition, indent=1, allow_nan=False))
 
+    def forget(self) -> None:
+        """Take back the definition of a sweep that could not begin."""
+        (self.folder / "sweep.json").unlink(missing_ok=True)
+
     def rows(self) -> list[Row]:
         """All rows: trials by number, then members by number."""
         paths = [*sorted(self.folder.glob("rows/trial-*.json")), *sorted(self.folder.glob("rows/member-*.json"))]

@@ -132,11 +132,21 @@ def run_sweep(
         require_same(ledger, wanted)
         past = past_trials(ledger.rows(), launch.sweep.objectives)
         study = launch.study(past)  # refuses a space that has changed since
-        if not past and not posthoc_only:
-            # data that cannot be used are refused now, and leave no sweep behind
-            spec = study.draw().spec
-            preparation.data(spec.data, spec.split)
+        is_new = not ledger.exists()
         settle(ledger, wanted)
+        try:
+            if not past and not posthoc_only:
+                spec = study.draw().spec
+                preparation.data(spec.data, spec.split)
+        except KeyboardInterrupt:
+            if not signals.seen:
+                raise
+            ledger.write_outcome("interrupted", "while images were decoded")
+            return Ended(finished=False, failed_trials=[], failed_tasks={}, left=launch.sweep.trials)
+        except Exception:
+            if is_new:
+                ledger.forget()  # data that cannot be used leave no sweep behind
+            raise
         return _run(launch, executor, observers, store, ledger, preparation, signals, posthoc_only)
 
 

@@ -124,6 +124,32 @@ def test_a_gpu_that_torch_cannot_use_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert "cannot use it" in message(check_devices(), "device")
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_gpu_is_really_computed_on(monkeypatch: pytest.MonkeyPatch, broken: bool) -> None:
+    import torch
+
+    def product(*shape: int, device: str) -> torch.Tensor:
+        if broken:
+            raise RuntimeError(f"CUDA error: out of memory on {device}\nmore")
+        return torch.full(shape, 1.0)
+
+    cuda = SimpleNamespace(
+        is_available=lambda: True,
+        device_count=lambda: 1,
+        get_device_name=lambda _: "H200",
+        mem_get_info=lambda _: (1, 2),
+    )
+    monkeypatch.setattr("orchestrator.doctor.machine._has_nvidia", lambda: True)
+    monkeypatch.setattr(torch, "cuda", cuda)
+    monkeypatch.setattr(torch, "ones", product)
+    checked = check_devices()
+    assert checked.facts["gpus"] == [{"device": "cuda:0", "name": "H200", "memory_bytes": 2, "memory_free_bytes": 1}]
+    if broken:
+        assert "cuda:0 (H200) does not compute: CUDA error" in message(checked, "device")
+    else:
+        assert checked.findings == ()
+
+
 def test_a_tracking_server_that_is_away_is_found(tmp_path: Path) -> None:
     uri = f"http://someone:secret@127.0.0.1:{free_port()}"
     checked = check_tracking(tmp_path, {"MLFLOW_TRACKING_URI": uri})
