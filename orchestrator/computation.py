@@ -41,10 +41,10 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -
 
 def _result(store: Store, task: PosthocSpec, members: Sequence[str]) -> PosthocResult:
     if isinstance(task, PixelBaseline):
-        from trainables.data.prepare import load
+        from orchestrator.data import open_data
         from trainables.posthoc.baseline import run as run_baseline
 
-        return run_baseline(task, load(store.folder(members[0])))
+        return run_baseline(task, open_data(store, members[0]))
     from orchestrator.network import StoredNetwork
     from trainables.posthoc import run
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 from orchestrator.results import baselines_of, network_tasks
 from orchestrator.storage.ledger import Ledger, ledgers
-from orchestrator.storage.store import Store
+from orchestrator.storage.store import MissingArtifact, Store
 from orchestrator.tracking.mlflow import open_tracker
 from trainables.spec import PosthocSpec, posthoc_key
 
@@ -31,8 +31,8 @@ class Deletion:
         kept: set[str] = set()
         for other in ledgers(storage):
             if other.name != ledger.name:
-                kept |= used_keys(other)
-        gone = used_keys(ledger) - kept
+                kept |= used_keys(self._store, other)
+        gone = used_keys(self._store, ledger) - kept
         gone |= results_on(self._store, gone) - kept
         self.keys = sorted(key for key in gone if self._store.size(key))
 
@@ -60,15 +60,24 @@ def results_on(store: Store, networks: set[str]) -> set[str]:
     }
 
 
-def used_keys(ledger: Ledger) -> set[str]:
-    """Every artifact that a sweep knows: data, chains, networks, results, ensembles, external images."""
+def used_keys(store: Store, ledger: Ledger) -> set[str]:
+    """Every artifact that a sweep knows: data with their images, chains, networks, results, ensembles, external images."""
     tasks = network_tasks(ledger.definition())
     keys: set[str] = set(ledger.ensembles())
     baselines = baselines_of(ledger.definition())
     for row in ledger.rows():
         keys |= {posthoc_key(task, [row.data_key]) for task in baselines}
-        keys |= {row.key, row.network, row.fit_key, row.data_key}
+        keys |= {row.key, row.network, row.fit_key, row.data_key, *images_of(store, row.data_key)}
         keys |= {posthoc_key(task, [row.network]) for task in tasks}
     for evaluation in ledger.evaluations().values():
         keys |= set(evaluation["artifacts"])
     return keys
+
+
+def images_of(store: Store, data_key: str) -> set[str]:
+    """The decoded images that a data set refers to, if they are an artifact of their own."""
+    try:
+        images = store.manifest(data_key).meta.get("images")
+    except MissingArtifact:
+        return set()
+    return {images} if images else set()

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.data import open_data
 from orchestrator.storage.store import Store
 from trainables.spec import SplitName, TrialSpec, from_plain
 
@@ -41,6 +42,13 @@ class StoredNetwork:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes in the order of the logits."""
         return tuple(self.meta["classes"])
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the images that it was trained on."""
+        if self.spec.data.size is not None:
+            return self.spec.data.size
+        return int(open_data(self.store, self.meta["data"]).pixels.shape[1])
 
     def has_split(self, split: SplitName) -> bool:
         """Whether the data set has images of that split."""
@@ -87,9 +95,7 @@ class StoredNetwork:
 
     def images(self, split: SplitName) -> ImageSet:
         """The images of the split, rows as in `predictions`."""
-        from trainables.data.prepare import load
-
-        return load(self.store.folder(self.meta["data"])).part(self._present(split))
+        return open_data(self.store, self.meta["data"]).part(self._present(split))
 
     def _present(self, split: SplitName) -> SplitName:
         return split if split != "calib" or self.has_split("calib") else "val"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.computation import compute
+from orchestrator.data import open_data
 from orchestrator.provenance import provenance
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.store import Store
@@ -123,9 +124,7 @@ class TrialRun:
             training.load(TrainingState.load(self.store.folder(last)))
 
     def _data(self) -> ImageSet:
-        from trainables.data.prepare import load
-
-        return load(self.store.folder(self.job.data_key))
+        return open_data(self.store, self.job.data_key)
 
     def _epoch(self, training: Training) -> Report:
         step = f"{self.job.fit_key}/{step_name(training.epoch + 1)}"

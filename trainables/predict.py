@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.data.images import ImageSet
+from trainables.data.images import ImageSet, Rows
 from trainables.models import Classifier
 from trainables.predictions import Predictions
 
@@ -25,7 +25,11 @@ def to_intensities(pixels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def logits_of(
-    classifier: Classifier, pixels: NDArray[np.uint8], *, batch_size: int = 64, on_progress: Progress | None = None
+    classifier: Classifier,
+    pixels: NDArray[np.uint8] | Rows[np.uint8],
+    *,
+    batch_size: int = 64,
+    on_progress: Progress | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run the network once over decoded images, on the device it lies on; no label is needed.
 
@@ -43,7 +47,7 @@ def logits_of(
     classifier.eval()
     logits, features = [], []
     for start in range(0, len(pixels), batch_size):
-        batch = torch.from_numpy(pixels[start : start + batch_size].copy()).to(device)
+        batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
         penultimate = classifier.features(to_intensities(batch))
         logits.append(classifier.head(penultimate).float().cpu())
         features.append(penultimate.float().cpu())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.storage.store import Store
-from trainables.spec import VERSIONS, CovidRadiography, DataSpec, Synthetic, content_key
+from trainables.spec import VERSIONS, DataSpec, FileSpec, Synthetic, content_key
 
 if TYPE_CHECKING:
     from trainables.data.listing import Listing
@@ -22,12 +22,14 @@ class ExternalFolder:
 
     Attributes:
         store: where decoded images go.
+        spec: how the networks' own data set is read.
         source: where the files lie.
         classes: the networks' classes.
         renamed: class by class folder, from `--map`.
     """
 
     store: Store
+    spec: FileSpec
     source: DataSource
     classes: tuple[str, ...]
     renamed: Mapping[str, str]
@@ -41,7 +43,7 @@ class ExternalFolder:
         """
         from trainables.data.external import list_external
 
-        return list_external(CovidRadiography(), self.source, classes=self.classes, renamed=self.renamed)
+        return list_external(self.spec, self.source, classes=self.classes, renamed=self.renamed)
 
     @cached_property
     def fingerprints(self) -> list[str]:
@@ -56,12 +58,14 @@ class ExternalFolder:
         known = {who for who in self.listing.patients if who is not None}
         return len(known) or None
 
-    def key(self, spec: CovidRadiography) -> str:
+    def key(self, spec: FileSpec) -> str:
         """Key of the images, decoded to the size that a network wants."""
-        settings = {"layout": spec.kind, "size": spec.size, "classes": self.classes, "renamed": dict(self.renamed)}
+        from trainables.data.external import as_external
+
+        settings = {"spec": as_external(spec), "classes": self.classes, "renamed": dict(self.renamed)}
         return content_key("external", version=VERSIONS["data"], settings=settings, inputs=self.fingerprints)
 
-    def decoded(self, spec: CovidRadiography, on_progress: Callable[[int, int], None] | None = None) -> Path:
+    def decoded(self, spec: FileSpec, on_progress: Callable[[int, int], None] | None = None) -> Path:
         """Folder with the decoded images; `trainables.data.stored.load` opens it."""
         from trainables.data.external import prepare_external
 
@@ -80,7 +84,7 @@ class ExternalFolder:
         return self.store.folder(key)
 
 
-def on_disk(spec: DataSpec, sweep: str, classes: tuple[str, ...]) -> CovidRadiography:
+def on_disk(spec: DataSpec, sweep: str, classes: tuple[str, ...]) -> FileSpec:
     """The data description of a network that was trained on files.
 
     Raises:

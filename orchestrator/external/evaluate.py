@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from orchestrator.data import arrays_folder
 from orchestrator.external.calibration import calibration_remarks, result_keys
 from orchestrator.external.chosen import Chosen, ensembles, missing_ensembles, networks
 from orchestrator.external.data_folder import ExternalFolder, on_disk
@@ -17,7 +18,7 @@ from orchestrator.network import StoredNetwork
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from trainables.data.prepare import DataSource
-from trainables.spec import VERSIONS, CovidRadiography, content_key
+from trainables.spec import VERSIONS, FileSpec, content_key
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told what is being done, and how many of how many images."""
@@ -30,7 +31,7 @@ class _Plan:
     folder: ExternalFolder
     networks: tuple[Chosen, ...]
     ensembles: tuple[Chosen, ...]
-    data: Mapping[str, CovidRadiography]  # by key of the network
+    data: Mapping[str, FileSpec]  # by key of the network
     own_data: Mapping[str, str]
 
     def external(self, network: str) -> str:
@@ -96,7 +97,7 @@ def _plan(store: Store, ledger: Ledger, source: DataSource, renamed: Mapping[str
     names = stored[chosen[0].key].classes
     data = {key: on_disk(network.spec.data, ledger.name, names) for key, network in stored.items()}
     return _Plan(
-        folder=ExternalFolder(store, source, names, dict(renamed)),
+        folder=ExternalFolder(store, data[chosen[0].key], source, names, dict(renamed)),
         networks=tuple(chosen),
         ensembles=tuple(ensembles(store, ledger)),
         data=data,
@@ -154,8 +155,9 @@ def _remarks(store: Store, plan: _Plan, rows: Sequence[Chosen]) -> list[str]:
     from trainables.data.stored import load
 
     best = plan.networks[0].key
-    external = store.folder(plan.external(best))
-    remarks = [*overlap_remarks(store.folder(plan.own_data[best]), external), *load(external).remarks]
+    external, own = store.folder(plan.external(best)), plan.own_data[best]
+    shared = overlap_remarks(store.folder(own), external, arrays_folder(store, own))
+    remarks = [*shared, *load(external).remarks]
     return remarks + [remark for each in rows for remark in calibration_remarks(store, each)]
 
 

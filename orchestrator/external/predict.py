@@ -14,7 +14,7 @@ from orchestrator.external.passes import classifier_of
 from orchestrator.network import StoredNetwork
 from orchestrator.storage.store import Store
 from trainables.data.any_folder import FoundImages, decode_some, find_images
-from trainables.data.problems import BadImage, all_bad
+from trainables.data.problems import BadImage, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ def load_predictor(store: Store, chosen: Chosen) -> Predictor:
         chosen=chosen,
         classes=stored[0].classes,
         temperature=stored_temperature(store, chosen),
-        members=tuple((classifier_of(store, network.key), network.spec.data.size) for network in stored),
+        members=tuple((classifier_of(store, network.key), network.size) for network in stored),
     )
 
 
@@ -127,7 +127,7 @@ def _rows(predictor: Predictor, found: FoundImages, skip_bad: bool, tell: Progre
         tell("predicting", start + len(names), len(found.names))
     if bad and not skip_bad:
         raise type(bad[0])(
-            f"{all_bad(bad)} With --skip-bad, images that cannot be read get a row without prediction.",
+            f"{several(bad)} With --skip-bad, images that cannot be read get a row without prediction.",
             bad[0].kind,
             bad[0].path,
         )

@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,6 +68,18 @@ class SweepLock:
             f"The sweep in {self.path.parent} is run by process {holder.get('pid', '?')} on {holder.get('host', '?')} "
             f"since {since}. Wait for it, or end it with: orchestrator stop {self.path.parent.name}"
         )
+
+
+@contextmanager
+def building(path: Path) -> Iterator[None]:
+    """Hold a lock while something is built that several processes may ask for at once; waits for whoever holds it.
+
+    The kernel lets go of it when its holder dies. The empty file stays: removing it would let two processes hold two locks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def holder_of(path: Path) -> dict[str, Any] | None:

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StorageError
+from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
 from orchestrator.trial import weights_folder
-from trainables.spec import DataSpec, Split, Timm, TrialSpec, data_key, fit_key, network_key
+from trainables.spec import (
+    DataSpec,
+    FileSpec,
+    Split,
+    Synthetic,
+    Timm,
+    TrialSpec,
+    data_key,
+    fit_key,
+    images_key,
+    network_key,
+)
 
 if TYPE_CHECKING:
-    from trainables.data.prepare import DataSource
+    from trainables.data.listing import Listing
+    from trainables.data.prepare import DataSource, Fingerprints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +52,7 @@ class Preparation:
         self.source = source
         self._on_progress = on_progress
         self._data_keys: dict[tuple[DataSpec, Split], str] = {}
-        self._fingerprints: dict[DataSpec, list[str]] = {}
+        self._files: dict[FileSpec, tuple[Listing, Fingerprints]] = {}
 
     def keys(self, spec: TrialSpec) -> TrialKeys:
         """Keys of a trial; its data are in the store when this returns."""
@@ -53,32 +66,65 @@ class Preparation:
         if known is None:
             known = data_key(spec, split, self.fingerprints(spec))
             if not self.store.exists(known):
-                self._decode(spec, split, known)
+                self._make(spec, split, known)
             self._data_keys[spec, split] = known
         return known
 
     def fingerprints(self, spec: DataSpec) -> list[str]:
-        """Content of the files behind a data set, as hashes."""
-        from trainables.data.prepare import fingerprints
+        """Content of the files behind a data set, as hashes; none for data that are drawn."""
+        return [] if isinstance(spec, Synthetic) else self._listed(spec)[1].inputs()
 
-        if spec not in self._fingerprints:
-            cache = self.store.root / "cache" / "fingerprints.json"
-            self._fingerprints[spec] = fingerprints(spec, self.source, cache)
-        return self._fingerprints[spec]
+    def _listed(self, spec: FileSpec) -> tuple[Listing, Fingerprints]:
+        """What a data set names, and its fingerprints; read once a start."""
+        from trainables.data.prepare import fingerprints, list_images
 
-    def _decode(self, spec: DataSpec, split: Split, key: str) -> None:
-        from trainables.data.prepare import prepare
+        if spec not in self._files:
+            listing = list_images(spec, self.source)
+            self._files[spec] = listing, fingerprints(listing, self.store.root / "cache" / "fingerprints.json")
+        return self._files[spec]
 
-        attempt = self.store.begin(key)
-        try:
-            prepare(spec, split, self.source, attempt.folder, self._on_progress)
-        except OSError as error:
-            attempt.abandon()
-            raise StorageError(f"The decoded images could not be stored: {error}") from error
-        except BaseException:
-            attempt.abandon()  # decoded images are large, and every start would leave some more
-            raise
-        attempt.commit({"kind": spec.kind})
+    def _make(self, spec: DataSpec, split: Split, key: str) -> None:
+        from trainables.data import drawn
+        from trainables.data.tabulate import require_usable, tabulate
+
+        if isinstance(spec, Synthetic):
+            self._build(key, {"kind": spec.kind}, lambda folder: drawn.prepare(spec, split, folder, self._on_progress))
+            return
+        listing, _ = self._listed(spec)
+        require_usable(listing, spec, split)
+        images = self._images(spec)
+        arrays, policy = self.store.folder(images), self.source.on_bad_image
+        self._build(
+            key,
+            {"kind": spec.kind, "images": images},
+            lambda folder: tabulate(listing, spec, split, arrays=arrays, folder=folder, on_bad_image=policy),
+        )
+
+    def _images(self, spec: FileSpec) -> str:
+        """Key of the decoded images of a data set, which are in the store when this returns."""
+        from trainables.data.prepare import decode
+
+        listing, prints = self._listed(spec)
+        key = images_key(spec.size or listing.native_size or 0, prints.pixels)
+        if not self.store.exists(key):
+            self._build(key, {}, lambda folder: decode(listing, spec.size, folder, self._on_progress))
+        return key
+
+    def _build(self, key: str, meta: dict[str, Any], fill: Callable[[Path], None]) -> None:
+        """Fill and commit an artifact; of several processes that ask at once, one does it and the others wait."""
+        with building(self.store.root / "cache" / "building" / key):
+            if self.store.exists(key):
+                return
+            attempt = self.store.begin(key)
+            try:
+                fill(attempt.folder)
+            except OSError as error:
+                attempt.abandon()
+                raise StorageError(f"The decoded images could not be stored: {error}") from error
+            except BaseException:
+                attempt.abandon()  # decoded images are large, and every start would leave some more
+                raise
+            attempt.commit(meta)
 
     def _weights(self, spec: TrialSpec) -> list[str]:
         if not isinstance(spec.model, Timm) or spec.model.weights is None:

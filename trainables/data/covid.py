@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from trainables.data.listing import Listing, image_files
+from trainables.data.listing import Listing, Row, listing_of
+from trainables.data.paths import image_files
 from trainables.data.problems import DataProblem
+from trainables.data.selection import down_sample
+from trainables.spec import CovidRadiography
 
 CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
 EXPECTED = "<class>/images/*.png, where the class folders are " + ", ".join(map(repr, CLASSES))
@@ -25,11 +26,12 @@ def matches(root: Path) -> bool:
     return any((root / name / "images").is_dir() for name in CLASSES)
 
 
-def list_files(root: Path, renamed: Mapping[str, str] | None = None) -> Listing:
+def list_files(root: Path, spec: CovidRadiography, renamed: Mapping[str, str] | None = None) -> Listing:
     """List the images of a folder in this layout.
 
     Args:
         root: the data folder.
+        spec: changes nothing here.
         renamed: class by name of the folder, for folders that are called otherwise or shall count as another class.
 
     Raises:
@@ -37,26 +39,22 @@ def list_files(root: Path, renamed: Mapping[str, str] | None = None) -> Listing:
     """
     folders = _class_folders(root, renamed or {})
     classes = tuple(dict.fromkeys(folders.values()))
-    ids: list[str] = []
-    targets: list[int] = []
-    masks: list[str | None] = []
+    rows: list[Row] = []
     remarks: list[str] = []
     for folder, name in folders.items():
         images, others = _images_of(root, folder)
-        of_folder = _masks_of(root, folder)
-        ids += [f"{folder}/images/{image}" for image in images]
-        targets += [classes.index(name)] * len(images)
-        masks += [of_folder.get(Path(image).stem) for image in images]
+        masks = _masks_of(root, folder)
+        rows += [
+            Row(f"{folder}/images/{image}", classes.index(name), lung_mask=masks.get(Path(image).stem))
+            for image in images
+        ]
         remarks += _about_others(folder, others)
-    return Listing(
-        root=root,
-        image_ids=tuple(ids),
-        targets=np.array(targets, np.int64),
-        classes=classes,
-        lung_masks=tuple(masks),
-        patients=(None,) * len(ids),
-        remarks=(*remarks, *_about_masks(masks)),
-    )
+    return listing_of(root, classes, rows, remarks=(*remarks, *_about_masks([row.lung_mask for row in rows])))
+
+
+def select(listing: Listing, spec: CovidRadiography) -> Listing:
+    """Down-sample every class to the smallest, if asked for."""
+    return down_sample(listing, spec.seed) if spec.down_sample else listing
 
 
 def _images_of(root: Path, name: str) -> tuple[list[str], list[str]]:

@@ -40,8 +40,15 @@ def decode_grey(path: Path, size: int) -> NDArray[np.uint8]:
     return decode_with_thumbnail(path, size)[0]
 
 
-def decode_with_thumbnail(path: Path, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def decode_with_thumbnail(
+    source: Path | NDArray[np.uint8], size: int, *, name: str = ""
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Decode as `decode_grey` does, with a thumbnail of the whole image that does not depend on `size`.
+
+    Args:
+        source: a file; or a raw image out of an archive, [height, width] or [height, width, 3].
+        size: side of the decoded image.
+        name: of an image out of an archive, for messages.
 
     Returns:
         [size, size] and [THUMBNAIL, THUMBNAIL] grey values.
@@ -49,7 +56,8 @@ def decode_with_thumbnail(path: Path, size: int) -> tuple[NDArray[np.uint8], NDA
     Raises:
         BadImage: see `decode_grey`.
     """
-    image = _open_grey(path)
+    path = source if isinstance(source, Path) else Path(name)
+    image = _open_grey(source) if isinstance(source, Path) else Image.fromarray(source).convert("L")
     pixels = _square(image, size)
     if pixels.min() == pixels.max():
         raise bad_image(

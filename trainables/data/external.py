@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from trainables.data import covid
-from trainables.data.decode_all import Progress, decode_all
-from trainables.data.duplicates import near_duplicates
-from trainables.data.fingerprint import fingerprint_folder, load_cache, save_cache
-from trainables.data.groups import contradictions, group_images
-from trainables.data.layouts import require_layout
-from trainables.data.listing import Listing
+from trainables.data.decode_all import Progress, bad_images
+from trainables.data.groups import contradictions, group_images, pseudonyms
+from trainables.data.layouts import LAYOUTS, require_layout
+from trainables.data.listing import BLANK, Listing
 from trainables.data.patients import with_patients
-from trainables.data.prepare import DataSource
-from trainables.data.problems import DataProblem
-from trainables.data.stored import Table, write_table
-from trainables.spec import CovidRadiography, content_key, nearest
+from trainables.data.policies import targets_of
+from trainables.data.prepare import DataSource, decode, fingerprints
+from trainables.data.problems import DataProblem, all_problems, as_plain
+from trainables.data.stored import DUPLICATES, Table, write_table
+from trainables.data.tabulate import among, said_of_bad, studies_of, without
+from trainables.spec import CovidRadiography, FileSpec, nearest
 
 
 def prepare_external(
-    spec: CovidRadiography,
+    spec: FileSpec,
     source: DataSource,
     folder: Path,
     *,
@@ -34,34 +34,51 @@ def prepare_external(
     """Decode a data set for a network that knows certain classes; every image is in `test`, no class may be too small.
 
     Args:
-        spec: layout and size; all images are used, whatever it says of down-sampling.
+        spec: layout and size; all images are used, whatever it says of down-sampling and small classes.
         source: where the files lie.
         folder: exists and is empty; `trainables.data.stored.load` opens it.
         classes: the network's classes, whose numbers the targets get.
-        renamed: class of the network by class folder, for folders that are called otherwise.
+        renamed: class of the network by class of the data, for those that are called otherwise.
         on_progress: called with the images done and the images there are.
 
     Raises:
         DataProblem: files that are missing, of another layout or unreadable, or a class that the network does not know.
     """
     listing = list_external(spec, source, classes=classes, renamed=renamed)
-    duplicates = near_duplicates(decode_all(listing, spec.size, folder, on_progress))
-    groups = group_images(listing, duplicates)
+    decode(listing, spec.size, folder, on_progress)
+    bad = [*listing.problems, *bad_images(folder, listing.root).values()]
+    if bad and source.on_bad_image == "error":
+        raise all_problems(bad)
+    good = without(listing, bad)
+    ids = {name: row for row, name in enumerate(listing.image_ids)}
+    rows = np.array([ids[name] for name in good.image_ids], np.int64)
+    duplicates = among(good, ids, np.load(folder / DUPLICATES))
+    groups = group_images(good, duplicates)
+    splits = np.full(len(good), "test")
     table = Table(
-        image_ids=listing.image_ids,
-        targets=listing.targets,
-        splits=np.full(len(listing), "test"),
-        groups=groups.names,
-        classes=listing.classes,
+        rows=rows,
+        image_ids=good.image_ids,
+        targets=targets_of(good, spec, splits),
+        splits=splits,
+        groups=pseudonyms(groups),
+        classes=good.classes,
         patients_known=groups.patients_known,
-        remarks=(*listing.remarks, *contradictions(listing, duplicates)),
+        remarks=(*good.remarks, *said_of_bad(bad, listing), *contradictions(good, duplicates)),
         files=listing.counts(),
+        studies=studies_of(good),
+        left_out=[as_plain(problem, listing.root) for problem in bad],
     )
     write_table(folder, table)
 
 
+def as_external(spec: FileSpec) -> FileSpec:
+    """The same data set without what concerns training only: down-sampling, small classes, uncertain labels."""
+    training_only: dict[str, Any] = {"down_sample": False, "min_images": 1, "uncertain": ("ignore",), "seed": 0}
+    return replace(spec, **{name: value for name, value in training_only.items() if hasattr(spec, name)})
+
+
 def list_external(
-    spec: CovidRadiography, source: DataSource, *, classes: Sequence[str], renamed: Mapping[str, str] | None = None
+    spec: FileSpec, source: DataSource, *, classes: Sequence[str], renamed: Mapping[str, str] | None = None
 ) -> Listing:
     """List the images of a folder under the classes of a network; a class without images is a remark.
 
@@ -70,35 +87,49 @@ def list_external(
     """
     named = dict(renamed or {})
     _require_known(named, classes)
-    root = source.root
-    if root is not None and root.is_dir():
-        _require_known_folders(root, named, classes)
-    if root is None or not any((root / name / "images").is_dir() for name in named):
-        root = require_layout(root, spec.kind)
-    listing = covid.list_files(root, named)
-    numbers = np.array([list(classes).index(name) for name in listing.classes])
-    absent = [name for name in classes if name not in listing.classes]
-    said = (f"{root.name} has no images of {_listed(absent)}.",) if absent else ()
-    listing = replace(
-        listing, targets=numbers[listing.targets], classes=tuple(classes), remarks=(*listing.remarks, *said)
-    )
+    listing = _listed_files(spec, source, named, classes)
+    wanted = tuple(named.get(name, name) for name in listing.classes)
+    unknown = sorted(set(wanted) - set(classes))
+    if unknown:
+        raise DataProblem(
+            f"{listing.root}: the network does not know the class {unknown[0]!r}; its classes are {_listed(classes)}. Map it "
+            f"to one of them (--map {unknown[0]!r}=CLASS), or take its images away.",
+            "unknown_class",
+            listing.root,
+        )
+    absent = [name for name in classes if name not in wanted]
+    said = (f"{listing.root.name} has no images of {_listed(absent)}.",) if absent else ()
+    if listing.multilabel:
+        targets = np.full((len(listing), len(classes)), BLANK, np.int8)
+        targets[:, [list(classes).index(name) for name in wanted]] = listing.targets
+    else:
+        targets = np.array([list(classes).index(name) for name in wanted], np.int64)[listing.targets]
+    listing = replace(listing, targets=targets, classes=tuple(classes), remarks=(*listing.remarks, *said))
     return listing if source.patients is None else with_patients(listing, source.patients)
 
 
+def _listed_files(spec: FileSpec, source: DataSource, named: Mapping[str, str], classes: Sequence[str]) -> Listing:
+    """What the folder names, all of its small and large classes."""
+    layout, unfiltered = LAYOUTS[spec.kind], as_external(spec)
+    root = source.root
+    if isinstance(spec, CovidRadiography):
+        if root is not None and root.is_dir():
+            _require_known_folders(root, named, classes)
+        if root is None or not any((root / name / "images").is_dir() for name in named):
+            root = require_layout(root, spec.kind)
+    else:
+        root = require_layout(root, spec.kind)
+    return layout.select(layout.list_files(root, unfiltered, named), unfiltered)
+
+
 def external_fingerprints(listing: Listing, cache_file: Path | None = None) -> list[str]:
-    """Name the content of an external data set: its files, and its patients where they are known.
+    """Name the content of an external data set.
 
     Args:
         listing: what `list_external` found.
         cache_file: where content hashes are remembered between calls.
     """
-    cache = load_cache(cache_file) if cache_file is not None else {}
-    before = dict(cache)
-    found = [fingerprint_folder(listing.root, listing.files(), cache)]
-    if cache_file is not None and cache != before:
-        save_cache(cache_file, cache)
-    known = {name: who for name, who in zip(listing.image_ids, listing.patients, strict=True) if who is not None}
-    return [*found, content_key("patients", version=1, settings=known)] if known else found
+    return fingerprints(listing, cache_file).inputs()
 
 
 def _require_known_folders(root: Path, renamed: Mapping[str, str], classes: Sequence[str]) -> None:

@@ -19,6 +19,9 @@ from trainables.data.problems import DataProblem
 ContentHashes = dict[str, tuple[int, int, str]]
 """Size in bytes, time of change in nanoseconds and SHA-256 by absolute path."""
 
+MISSING = "missing"
+"""Content of a file that a data set names and that is not there."""
+
 _SETTLED_SECONDS = 2.0
 
 
@@ -77,6 +80,8 @@ def _content_hash(path: Path, cache: ContentHashes) -> str:
             return content
         with open(place, "rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return MISSING
     except OSError as error:
         raise DataProblem(
             f"{path}: the file cannot be read ({error.strerror}). Restore it or its permissions, or remove it.",

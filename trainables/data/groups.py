@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,19 @@ def group_images(listing: Listing, duplicates: NDArray[np.int64]) -> Groups:
     return Groups(names=tuple(names), patients_known=known, remarks=(*said, *contradictions(listing, duplicates)))
 
 
+def pseudonyms(groups: Groups) -> tuple[str, ...]:
+    """Names of the groups as they are stored: patients under a hash, so that no identifier leaves the data folder.
+
+    The same patient has the same pseudonym everywhere. Whoever has a list of identifiers can hash them all: this keeps
+    names out of logs and artifacts, and is no anonymisation.
+    """
+    if not groups.patients_known:
+        return groups.names
+    return tuple(
+        "patient-" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12] for name in groups.names
+    )
+
+
 def _name(listing: Listing, rows: list[int]) -> str:
     patients = [patient for row in rows if (patient := listing.patients[row]) is not None]
     return min(patients) if patients else min(listing.image_ids[row] for row in rows)
@@ -86,7 +100,8 @@ def _joined_patients(listing: Listing, members: list[list[int]]) -> tuple[str, .
 
 def contradictions(listing: Listing, duplicates: NDArray[np.int64]) -> tuple[str, ...]:
     """A sentence about near-duplicates under different classes, if there are any."""
-    rows = np.flatnonzero(listing.targets != listing.targets[duplicates]).tolist()
+    differ = listing.targets != listing.targets[duplicates]
+    rows = np.flatnonzero(differ.any(1) if listing.multilabel else differ).tolist()
     if not rows:
         return ()
     one, other = listing.image_ids[int(duplicates[rows[0]])], listing.image_ids[rows[0]]

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.decoding import SUFFIXES
 from trainables.data.problems import DataProblem
+
+UNCERTAIN, BLANK = -1, -2
+"""Marks of a label that its reader was uncertain about, and of one that is not mentioned."""
+
+
+class Row(NamedTuple):
+    """What a data set says about one image.
+
+    Attributes:
+        image_id: path below the data folder, with forward slashes; or a name inside an archive.
+        target: number of the class; or, with several labels, 1, 0, `UNCERTAIN` or `BLANK` for each.
+        patient: who it shows.
+        study: the visit it was taken at; no two patients share a study's name.
+        split: the data set's own name of its official split.
+        view: `frontal` or `lateral`.
+        lung_mask: path of the mask of the lungs below the data folder.
+        finding_mask: path of the mask of what makes the label.
+    """
+
+    image_id: str
+    target: int | tuple[int, ...]
+    patient: str | None = None
+    study: str | None = None
+    split: str | None = None
+    view: str | None = None
+    lung_mask: str | None = None
+    finding_mask: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,116 +46,103 @@ class Listing:
 
     Attributes:
         root: the data folder.
-        image_ids: path of every image below the root, with forward slashes; sorted within a class.
-        targets: [images], class numbers.
-        classes: names of the classes.
+        classes: names of the classes, or of the labels.
+        targets: [images] int64 class numbers; or [images, labels] int8 of 1, 0, `UNCERTAIN` and `BLANK`.
+        image_ids: path of every image below the root, with forward slashes; all different.
+        patients: patient of every image, None where unknown; so are the next ones.
+        studies: study of every image.
+        official: the data set's own name of every image's split.
+        views: `frontal` or `lateral`.
         lung_masks: path of every image's lung mask below the root, None where it has none.
-        patients: patient of every image, None where unknown.
+        finding_masks: path of the mask of what makes the label.
         remarks: sentences that the report carries.
+        problems: what is wrong with images that the data set names and that are therefore not among the rows; each is about
+            one image.
+        archive: the file below the root that holds the images, where they are no files of their own.
+        native_size: side of the images in an archive.
     """
 
     root: Path
-    image_ids: tuple[str, ...]
-    targets: NDArray[np.int64]
     classes: tuple[str, ...]
-    lung_masks: tuple[str | None, ...]
+    targets: NDArray[Any]
+    image_ids: tuple[str, ...]
     patients: tuple[str | None, ...]
+    studies: tuple[str | None, ...]
+    official: tuple[str | None, ...]
+    views: tuple[str | None, ...]
+    lung_masks: tuple[str | None, ...]
+    finding_masks: tuple[str | None, ...]
     remarks: tuple[str, ...] = ()
+    problems: tuple[DataProblem, ...] = ()
+    archive: str | None = None
+    native_size: int | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several labels."""
+        return self.targets.ndim == 2
+
+    @property
+    def named(self) -> int:
+        """Images that the data set names, the bad ones among them."""
+        return len(self) + len(self.problems)
+
     def files(self) -> list[str]:
-        """Every file that the data set names, below the root."""
-        return [*self.image_ids, *(mask for mask in self.lung_masks if mask is not None)]
+        """Every file that holds pixels, below the root."""
+        if self.archive is not None:
+            return [self.archive]
+        masks = (mask for mask in (*self.lung_masks, *self.finding_masks) if mask is not None)
+        return [*self.image_ids, *dict.fromkeys(masks)]
 
     def take(self, rows: Sequence[int]) -> Listing:
         """The images of the given rows."""
-        return replace(
-            self,
-            image_ids=tuple(self.image_ids[n] for n in rows),
-            targets=self.targets[list(rows)],
-            lung_masks=tuple(self.lung_masks[n] for n in rows),
-            patients=tuple(self.patients[n] for n in rows),
-        )
+        columns: dict[str, Any] = {name: tuple(getattr(self, name)[n] for n in rows) for name in _COLUMNS}
+        return replace(self, targets=self.targets[list(rows)], **columns)
 
     def counts(self) -> dict[str, int]:
-        """Images by class."""
-        return {name: int((self.targets == n).sum()) for n, name in enumerate(self.classes)}
+        """Images by class, or by label that is present."""
+        of = self.targets == 1 if self.multilabel else self.targets[:, None] == np.arange(len(self.classes))
+        return {name: int(of[:, n].sum()) for n, name in enumerate(self.classes)}
+
+    def content(self) -> list[Any]:
+        """Everything but the pixels, as JSON values: part of what names the data set."""
+        columns = [getattr(self, name) for name in _COLUMNS if any(getattr(self, name))]
+        return [self.classes, self.targets.tolist(), *columns]
 
 
-def down_sample(listing: Listing, seed: int) -> Listing:
-    """Keep as many images of every class as the smallest class has, chosen by a hash of seed and path (paper P3)."""
-    least = min(listing.counts().values())
-    rows: list[int] = []
-    for target in range(len(listing.classes)):
-        of_class = np.flatnonzero(listing.targets == target).tolist()
-        of_class.sort(
-            key=lambda n: hashlib.sha256(f"{seed}/{listing.image_ids[n]}".encode("utf-8", "surrogateescape")).digest()
-        )
-        rows += of_class[:least]
-    dropped = len(listing) - len(rows)
-    said = f"Every class was down-sampled to the {least} images of the smallest one; {dropped} images are not used."
-    return replace(listing.take(sorted(rows)), remarks=(*listing.remarks, said))
+_COLUMNS = ("image_ids", "patients", "studies", "official", "views", "lung_masks", "finding_masks")
 
 
-def image_files(root: Path, folder: str) -> tuple[list[str], list[str]]:
-    """Names of the images directly in a folder below the root, sorted, and of what is no image by its name.
-
-    Hidden files, such as the `._` files of a Mac, are in neither.
-
-    Raises:
-        DataProblem: a link that leaves the data folder.
-    """
-    images: list[str] = []
-    others: list[str] = []
-    for entry in _entries(root, folder):
-        if not entry.name.startswith(".") and entry.is_file():
-            is_image = entry.name.lower().endswith(SUFFIXES)
-            (images if is_image else others).append(entry.name)
-    return sorted(images), sorted(others)
-
-
-def _entries(root: Path, folder: str) -> Iterator[os.DirEntry[str]]:
-    require_inside(root, root / folder)
-    with os.scandir(root / folder) as entries:
-        for entry in entries:
-            if not entry.name.isprintable():  # a line break would tear a list of image ids apart
-                raise DataProblem(
-                    f"{root / folder}: the file name {entry.name!r} holds a control character or is no UTF-8. Rename it.",
-                    "file_name",
-                    root / folder,
-                )
-            if entry.is_symlink():
-                require_inside(root, Path(entry.path))
-            yield entry
-
-
-def require_inside(root: Path, path: Path) -> None:
-    """Refuse a path whose real place is not below the data folder.
-
-    Raises:
-        DataProblem: names the path and where it leads.
-    """
-    place = path.resolve()
-    if not place.is_relative_to(root.resolve()):
-        raise DataProblem(
-            f"{path}: it leads to {place}, outside of the data folder {root}, and only files below that folder belong to "
-            "the data set. Copy the file into the folder.",
-            "outside",
-            path,
-        )
-
-
-def normal_path(text: str) -> str | None:
-    """A relative path with forward slashes and without dots, or None where it is absolute or leaves its folder."""
-    path = PurePosixPath(text.strip().replace("\\", "/"))
-    parts: list[str] = []
-    for part in path.parts:
-        if part == ".." and not parts:
-            return None
-        if part == "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    return None if path.is_absolute() or not parts else "/".join(parts)
+def listing_of(
+    root: Path,
+    classes: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    remarks: Sequence[str] = (),
+    problems: Sequence[DataProblem] = (),
+    archive: str | None = None,
+    native_size: int | None = None,
+) -> Listing:
+    """Make a listing from its rows; several labels if their targets are tuples."""
+    several = any(isinstance(row.target, tuple) for row in rows[:1])
+    shape = (len(rows), len(classes)) if several else (len(rows),)
+    targets: NDArray[Any] = np.array([row.target for row in rows], np.int8 if several else np.int64).reshape(shape)
+    return Listing(
+        root=root,
+        classes=tuple(classes),
+        targets=targets,
+        image_ids=tuple(row.image_id for row in rows),
+        patients=tuple(row.patient for row in rows),
+        studies=tuple(row.study for row in rows),
+        official=tuple(row.split for row in rows),
+        views=tuple(row.view for row in rows),
+        lung_masks=tuple(row.lung_mask for row in rows),
+        finding_masks=tuple(row.finding_mask for row in rows),
+        remarks=tuple(remarks),
+        problems=tuple(problems),
+        archive=archive,
+        native_size=native_size,
+    )

@@ -15,7 +15,7 @@ from trainables.data.stored import THUMBNAILS, load
 from trainables.spec import SPLITS
 
 
-def overlap_remarks(own_folder: Path, other_folder: Path) -> tuple[str, ...]:
+def overlap_remarks(own_folder: Path, other_folder: Path, own_arrays: Path | None = None) -> tuple[str, ...]:
     """Sentences about what two prepared data sets share; none if they share nothing.
 
     Images count as the same if all decoded pixels are equal, and as near-duplicates by `near_duplicates`. Patients are
@@ -24,11 +24,12 @@ def overlap_remarks(own_folder: Path, other_folder: Path) -> tuple[str, ...]:
     Args:
         own_folder: the data that the network was made with.
         other_folder: the data it shall be judged on, decoded to the same size.
+        own_arrays: where the decoded images of the first lie, if not beside its table.
     """
-    own, other = load(own_folder), load(other_folder)
+    own, other = load(own_folder, own_arrays), load(other_folder)
     same = _same_as(own, other)
     remarks = [_about_same(own, same)] if (same >= 0).any() else []
-    near = _near(own_folder, other_folder) & (same < 0)
+    near = _near(own_arrays or own_folder, own.pixels.rows, other_folder, other.pixels.rows) & (same < 0)
     if near.any():
         remarks.append(
             f"{int(near.sum())} of {len(other)} images are near-duplicates of images of the sweep's own data (scaled, "
@@ -47,12 +48,15 @@ def _digests(images: ImageSet) -> list[bytes]:
     return [hashlib.sha256(pixels.tobytes()).digest() for pixels in images.pixels]
 
 
-def _near(own_folder: Path, other_folder: Path) -> NDArray[np.bool_]:
+def _near(
+    own_arrays: Path, own_rows: NDArray[np.int64], other_arrays: Path, other_rows: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     """[other images], whether a chain of near-duplicates leads to an image of the own data."""
-    if not (own_folder / THUMBNAILS).exists():
-        return np.zeros(len(np.load(other_folder / THUMBNAILS, mmap_mode="r")), np.bool_)
-    own = np.load(own_folder / THUMBNAILS, mmap_mode="r")
-    roots = near_duplicates(np.concatenate([own, np.load(other_folder / THUMBNAILS, mmap_mode="r")]))
+    if not (own_arrays / THUMBNAILS).exists():
+        return np.zeros(len(other_rows), np.bool_)
+    own = np.load(own_arrays / THUMBNAILS, mmap_mode="r")[own_rows]
+    other = np.load(other_arrays / THUMBNAILS, mmap_mode="r")[other_rows]
+    roots = near_duplicates(np.concatenate([own, other]))
     return np.isin(roots[len(own) :], roots[: len(own)])
 
 

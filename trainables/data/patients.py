@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from trainables.data.listing import Listing, normal_path
+from trainables.data.listing import Listing
+from trainables.data.paths import normal_path
 from trainables.data.problems import DataProblem
 from trainables.spec import nearest
 

@@ -1,172 +1,130 @@
-"""From a data set's description to decoded, split images in a folder, and the fingerprints that key them."""
+"""From a data set's description to decoded, split images in a folder, and the fingerprints that key them.
+
+Two steps, kept apart in the store: pixels are decoded once for a data set and a size; which of them are used, what their
+targets are and how they are split is a table over them, made anew in a moment.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-
-from trainables.data import covid, synthetic
+from trainables.data import drawn
 from trainables.data.decode_all import Progress, decode_all
-from trainables.data.duplicates import near_duplicates
 from trainables.data.fingerprint import fingerprint_folder, load_cache, save_cache
-from trainables.data.groups import group_images
-from trainables.data.layouts import require_layout
-from trainables.data.listing import Listing, down_sample
+from trainables.data.layouts import LAYOUTS, require_layout
+from trainables.data.listing import Listing
 from trainables.data.patients import with_patients
-from trainables.data.problems import DataProblem
-from trainables.data.splits import assign_splits, remarks, require_disjoint, require_splittable
-from trainables.data.stored import IMAGES, MASKS, Table, load, new_array, write_table
-from trainables.spec import CovidRadiography, DataSpec, Split, Synthetic, content_key
+from trainables.data.readers import archive_of
+from trainables.data.stored import load
+from trainables.data.tabulate import require_usable, tabulate
+from trainables.spec import DataSpec, FileSpec, Split, Synthetic, content_key
 
-__all__ = ["DataSource", "fingerprints", "load", "prepare"]
+__all__ = [
+    "DataSource",
+    "Fingerprints",
+    "decode",
+    "fingerprints",
+    "list_images",
+    "load",
+    "prepare",
+    "require_usable",
+    "tabulate",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """Where the files of a data set lie; no part of any key.
+    """Where the files of a data set lie, and what is done about bad ones; no part of any key.
 
     Attributes:
         root: the data folder, None for data that is drawn.
         patients: a CSV file that names the patient of each image.
+        on_bad_image: `error` refuses a data set with bad images, `skip` leaves them out and says so.
     """
 
     root: Path | None = None
     patients: Path | None = None
+    on_bad_image: Literal["error", "skip"] = "error"
 
 
-def fingerprints(spec: DataSpec, source: DataSource, cache_file: Path | None = None) -> list[str]:
-    """Name the content of a data set: its files, and the patients if a file names them; nothing for drawn data.
+@dataclass(frozen=True, kw_only=True)
+class Fingerprints:
+    """Names of the content of a data set.
 
-    Args:
-        spec: the data set.
-        source: where it lies.
-        cache_file: where content hashes are remembered between calls.
+    Attributes:
+        pixels: of the files with pixels.
+        labels: of everything else that it says about them.
+    """
+
+    pixels: str
+    labels: str
+
+    def inputs(self) -> list[str]:
+        """Both, as inputs of a key."""
+        return [self.pixels, self.labels]
+
+
+def list_images(spec: FileSpec, source: DataSource, renamed: Mapping[str, str] | None = None) -> Listing:
+    """List what a data set names on disk, with patients where a file names them, before any filter.
 
     Raises:
         DataProblem: a folder of another layout, or a patients file that does not fit to it.
     """
-    if isinstance(spec, Synthetic):
-        return []
-    listing = list_images(spec, source)
+    listing = LAYOUTS[spec.kind].list_files(require_layout(source.root, spec.kind), spec, renamed or {})
+    return listing if source.patients is None else with_patients(listing, source.patients)
+
+
+def fingerprints(listing: Listing, cache_file: Path | None = None) -> Fingerprints:
+    """Name the content of a data set.
+
+    Args:
+        listing: what the data set names.
+        cache_file: where content hashes are remembered between calls.
+
+    Raises:
+        DataProblem: a file that is there and cannot be read.
+    """
     cache = load_cache(cache_file) if cache_file is not None else {}
     before = dict(cache)
-    found = [fingerprint_folder(listing.root, listing.files(), cache)]
+    pixels = fingerprint_folder(listing.root, listing.files(), cache)
     if cache_file is not None and cache != before:
         save_cache(cache_file, cache)
-    if source.patients is not None:
-        known = {name: who for name, who in zip(listing.image_ids, listing.patients, strict=True) if who is not None}
-        found.append(content_key("patients", version=1, settings=known))
-    return found
+    problems = [(problem.kind, str(problem.path and problem.path.name), problem.row) for problem in listing.problems]
+    labels = content_key("labels", version=1, settings=[listing.content(), problems])
+    return Fingerprints(pixels=pixels, labels=labels)
+
+
+def decode(listing: Listing, size: int | None, folder: Path, on_progress: Progress | None = None) -> None:
+    """Decode every image that a data set names into a folder that exists and is empty.
+
+    Args:
+        listing: what the data set names.
+        size: side of the decoded images, None for that of an archive.
+        folder: see `decode_all`.
+        on_progress: called with the images done and the images there are.
+    """
+    side = size or listing.native_size
+    if side is None:
+        raise ValueError("decode() got no size, and the images have none of their own. Pass one.")
+    decode_all(listing, side, folder, on_progress, archive=archive_of(listing))
 
 
 def prepare(
     spec: DataSpec, split: Split, source: DataSource, folder: Path, on_progress: Progress | None = None
 ) -> None:
-    """Decode or draw a data set, split it, and write it to a folder that exists and is empty; `load` opens it.
-
-    Args:
-        spec: the data set.
-        split: shares of the splits.
-        source: where the files lie.
-        folder: where `trainables.data.stored` puts its files.
-        on_progress: called with the images done and the images there are.
+    """Decode or draw a data set, split it, and write all of it to a folder that exists and is empty; `load` opens it.
 
     Raises:
         DataProblem: files that are missing, of another layout or unreadable.
         ValueError: a class too small to be split.
     """
     if isinstance(spec, Synthetic):
-        _prepare_synthetic(spec, split, folder, on_progress)
-    else:
-        _prepare_files(spec, split, source, folder, on_progress)
-
-
-def list_images(spec: CovidRadiography, source: DataSource) -> Listing:
-    """List what a data set names on disk, with patients where a file names them, before any filter.
-
-    Raises:
-        DataProblem: see `fingerprints`.
-    """
-    listing = covid.list_files(require_layout(source.root, spec.kind))
-    return listing if source.patients is None else with_patients(listing, source.patients)
-
-
-def _prepare_files(
-    spec: CovidRadiography, split: Split, source: DataSource, folder: Path, on_progress: Progress | None
-) -> None:
-    whole = list_images(spec, source)
-    if len(whole.classes) < 2:
-        raise DataProblem(
-            f"{whole.root}: there is one class only ({whole.classes[0]!r}), and a classifier needs two. Add the folder of "
-            "another class.",
-            "one_class",
-            whole.root,
-        )
-    _require_enough(whole)
-    listing = down_sample(whole, spec.seed) if spec.down_sample else whole
-    thumbnails = decode_all(listing, spec.size, folder, on_progress)
-    groups = group_images(listing, near_duplicates(thumbnails))
-    splits = assign_splits(listing.targets, groups.names, split, classes=listing.classes, noun=groups.noun)
-    require_disjoint(groups.names, splits)
-    table = Table(
-        image_ids=listing.image_ids,
-        targets=listing.targets,
-        splits=splits,
-        groups=groups.names,
-        classes=listing.classes,
-        patients_known=groups.patients_known,
-        remarks=(*listing.remarks, *groups.remarks, *remarks(splits, split)),
-        files=whole.counts(),
-    )
-    write_table(folder, table)
-
-
-def _require_enough(listing: Listing) -> None:
-    """Refuse classes that cannot be split, before an hour of decoding."""
-    patients = [who or name for who, name in zip(listing.patients, listing.image_ids, strict=True)]
-    known = any(who is not None for who in listing.patients)
-    require_splittable(
-        listing.targets, patients, classes=listing.classes, noun="patients" if known else "different images"
-    )
-
-
-def _prepare_synthetic(spec: Synthetic, split: Split, folder: Path, on_progress: Progress | None) -> None:
-    shape = (spec.images, spec.size, spec.size)
-    pixels, masks = new_array(folder / IMAGES, shape, np.uint8), new_array(folder / MASKS, shape, np.bool_)
-    labels, patients = np.empty(spec.images, np.int64), []
-    for index in range(spec.images):
-        drawn = _draw(spec, index, in_training=False)
-        pixels[index], masks[index], labels[index] = drawn.pixels, drawn.finding_masks.any(0), drawn.label
-        patients.append(drawn.patient)
-        if on_progress is not None:
-            on_progress(index + 1, spec.images)
-    splits = assign_splits(labels, patients, split, classes=synthetic.CLASSES, noun="patients")
-    require_disjoint(patients, splits)
-    if spec.shortcut > 0:  # only now it is known where the marker misleads
-        for index in np.flatnonzero(splits == "train").tolist():
-            pixels[index] = _draw(spec, index, in_training=True).pixels
-    table = Table(
-        image_ids=[f"synthetic/{index:06d}" for index in range(spec.images)],
-        targets=labels,
-        splits=splits,
-        groups=patients,
-        classes=synthetic.CLASSES,
-        patients_known=True,
-        remarks=remarks(splits, split),
-        files={name: int((labels == n).sum()) for n, name in enumerate(synthetic.CLASSES)},
-    )
-    write_table(folder, table)
-
-
-def _draw(spec: Synthetic, index: int, *, in_training: bool) -> synthetic.Radiograph:
-    return synthetic.synthesize(
-        index,
-        size=spec.size,
-        seed=spec.seed,
-        images_per_patient=spec.images_per_patient,
-        label_noise=spec.label_noise,
-        shortcut=spec.shortcut,
-        marker_follows_class=in_training,
-    )
+        drawn.prepare(spec, split, folder, on_progress)
+        return
+    listing = list_images(spec, source)
+    require_usable(listing, spec, split)
+    decode(listing, spec.size, folder, on_progress)
+    tabulate(listing, spec, split, arrays=folder, folder=folder, on_bad_image=source.on_bad_image)

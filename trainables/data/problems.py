@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LISTED = 5
-"""How many bad files a message names."""
+"""How many bad images a message names."""
 
 
 class DataProblem(ValueError):
@@ -38,11 +38,31 @@ def bad_image(path: Path, kind: str, rule: str, way_out: str) -> BadImage:
     return BadImage(f"{path}: {rule} {way_out}", kind, path)
 
 
-def all_bad(problems: Sequence[BadImage]) -> BadImage:
-    """Return one error for all bad images: the first one's message, and the names of the next ones."""
+def all_problems(problems: Sequence[DataProblem]) -> DataProblem:
+    """Return one error for all of them: what `several` says, and how to go on."""
+    found = several(problems)
+    listed = " `orchestrator data check` lists them all." if len(problems) > LISTED else ""
+    way_out = "To go on without bad images, pass --on-bad-image skip."
+    return type(found)(f"{found} {way_out}{listed}", found.kind, found.path, found.row)
+
+
+def several(problems: Sequence[DataProblem]) -> DataProblem:
+    """Return one error for all of them: the first one's message, and the names of the next ones."""
     first, others = problems[0], problems[1:]
     if not others:
         return first
     named = ", ".join(str(each.path) for each in others[: LISTED - 1])
     beyond = f" and {len(others) - LISTED + 1} not named here" if len(others) >= LISTED else ""
-    return BadImage(f"{first} And {len(others)} more: {named}{beyond}.", first.kind, first.path)
+    return type(first)(f"{first} And {len(others)} more: {named}{beyond}.", first.kind, first.path, first.row)
+
+
+def as_plain(problem: DataProblem, root: Path) -> dict[str, str | int | None]:
+    """A problem as JSON values, with its path below the data folder."""
+    path = problem.path
+    below = path.relative_to(root).as_posix() if path is not None and path.is_relative_to(root) else path
+    return {
+        "kind": problem.kind,
+        "path": None if below is None else str(below),
+        "row": problem.row,
+        "message": problem.message,
+    }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from trainables.data.images import ImageSet
+from trainables.data.images import ImageSet, Rows
 from trainables.metrics import evaluate_splits, headline
 from trainables.posthoc.interface import PosthocResult
 from trainables.posthoc.stopwatch import Stopwatch
@@ -18,6 +18,7 @@ from trainables.predictions import Predictions
 from trainables.spec import SPLITS, PixelBaseline
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
+_AT_ONCE = 1024
 
 
 def run(task: PixelBaseline, images: ImageSet) -> PosthocResult:
@@ -49,12 +50,16 @@ def run(task: PixelBaseline, images: ImageSet) -> PosthocResult:
     )
 
 
-def reduced(pixels: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+def reduced(pixels: NDArray[np.uint8] | Rows[np.uint8], size: int) -> NDArray[np.float32]:
     """Images as rows of at most size x size intensities, [images, pixels]."""
+    side = min(size, pixels.shape[-1])
+    blocks = [_reduced_block(pixels[start : start + _AT_ONCE], side) for start in range(0, len(pixels), _AT_ONCE)]
+    return torch.cat(blocks).numpy()
+
+
+def _reduced_block(pixels: NDArray[np.uint8], side: int) -> Tensor:
     whole = torch.from_numpy(np.array(pixels))[:, None].float() / 255
-    side = min(size, whole.shape[-1])
-    small: Tensor = functional.adaptive_avg_pool2d(whole, (side, side))
-    return small.flatten(1).numpy()
+    return functional.adaptive_avg_pool2d(whole, (side, side)).flatten(1)
 
 
 def _fit(rows: NDArray[np.float32], targets: NDArray[np.int64], strength: float) -> Any:

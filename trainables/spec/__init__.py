@@ -1,7 +1,20 @@
 """Descriptions of what is computed, as frozen dataclasses with a canonical JSON form. Imports no torch."""
 
 from trainables.spec.canonical import canonical_json, content_key, from_plain, nearest, to_plain
-from trainables.spec.data import SPLITS, Augmentation, CovidRadiography, DataSpec, Split, SplitName, Synthetic
+from trainables.spec.data import SPLITS, Augmentation, DataSpec, Split, SplitName, Synthetic
+from trainables.spec.layouts import (
+    CHEXPERT_FIVE,
+    CHEXPERT_LABELS,
+    Chexpert,
+    CovidRadiography,
+    FileSpec,
+    ImageClef,
+    ImageFolder,
+    ImageTable,
+    MedMnist,
+    Mura,
+    UncertainPolicy,
+)
 from trainables.spec.network import (
     ClassDistinct,
     CrossEntropy,
@@ -25,24 +38,33 @@ from trainables.spec.posthoc import (
     Temperature,
     posthoc_key,
 )
-from trainables.spec.trial import TrialSpec, data_key, fit_key, network_key
+from trainables.spec.trial import TrialSpec, data_key, fit_key, images_key, network_key
 from trainables.spec.versions import VERSIONS
 
 __all__ = [
+    "CHEXPERT_FIVE",
+    "CHEXPERT_LABELS",
     "SPLITS",
     "VERSIONS",
     "Aopc",
     "Augmentation",
+    "Chexpert",
     "ClassDistinct",
     "CovidRadiography",
     "CrossEntropy",
     "DataSpec",
     "Ensemble",
     "Evaluation",
+    "FileSpec",
     "Focal",
+    "ImageClef",
+    "ImageFolder",
+    "ImageTable",
     "Laplace",
     "LossSpec",
+    "MedMnist",
     "ModelSpec",
+    "Mura",
     "NetworkTask",
     "Optimizer",
     "PixelBaseline",
@@ -55,12 +77,14 @@ __all__ = [
     "Temperature",
     "Timm",
     "TrialSpec",
+    "UncertainPolicy",
     "WeightedCrossEntropy",
     "canonical_json",
     "content_key",
     "data_key",
     "fit_key",
     "from_plain",
+    "images_key",
     "nearest",
     "network_key",
     "posthoc_key",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from trainables.spec.layouts import FileSpec
+
 SplitName: TypeAlias = Literal["train", "val", "calib", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "calib", "test")
 
@@ -20,6 +22,7 @@ class Synthetic:
         seed: seed of the generator, apart from the seed of training.
         label_noise: share of labels replaced by another class.
         shortcut: probability that the burned-in marker follows the class `opacity` in the training split only.
+        multilabel: three independent findings as labels, in place of one class.
     """
 
     kind: Literal["synthetic"] = "synthetic"
@@ -29,6 +32,7 @@ class Synthetic:
     seed: int = 0
     label_noise: float = 0.0
     shortcut: float = 0.0
+    multilabel: bool = False
 
     def __post_init__(self) -> None:
         _at_least("data/images", self.images, 16)
@@ -36,28 +40,14 @@ class Synthetic:
         _at_least("data/images_per_patient", self.images_per_patient, 1)
         _share("data/label_noise", self.label_noise)
         _share("data/shortcut", self.shortcut)
+        if self.multilabel and self.label_noise:
+            raise ValueError(
+                f"data/label_noise is {self.label_noise} and data/multilabel is true; noise is defined for classes only. "
+                "Set one of them back."
+            )
 
 
-@dataclass(frozen=True, kw_only=True)
-class CovidRadiography:
-    """The Kaggle "COVID-19 Radiography Database" layout: `<class>/images/*.png`, `masks/` where present.
-
-    Attributes:
-        size: side in pixels that images are resized to.
-        down_sample: keep as many images of every class as the smallest one has (paper P3).
-        seed: seed of the down-sampling.
-    """
-
-    kind: Literal["covid"] = "covid"
-    size: int = 128
-    down_sample: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _at_least("data/size", self.size, 16)
-
-
-DataSpec: TypeAlias = Synthetic | CovidRadiography
+DataSpec: TypeAlias = Synthetic | FileSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +55,21 @@ class Split:
     """Shares of val, calib and test; the rest is train. Disjoint by patient, stratified by class.
 
     The search reads val, calibration is fitted on calib, test is read once by post-hoc tasks.
+
+    Attributes:
+        val: share of val.
+        calib: share of calib.
+        test: share of test.
+        seed: seed of the assignment.
+        official: `keep` the splits that the data set names itself, and share out its training part over those it does not
+            name; or `ignore` them, and share out everything.
     """
 
     val: float = 0.15
     calib: float = 0.1
     test: float = 0.15
     seed: int = 0
+    official: Literal["keep", "ignore"] = "keep"
 
     def __post_init__(self) -> None:
         for name in ("val", "calib", "test"):

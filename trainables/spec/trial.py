@@ -39,6 +39,11 @@ def data_key(spec: DataSpec, split: Split, fingerprints: Sequence[str]) -> str:
     return content_key("data", version=VERSIONS["data"], settings=settings, inputs=fingerprints)
 
 
+def images_key(size: int, fingerprint: str) -> str:
+    """Key of decoded images, which every data set over the same files and size shares."""
+    return content_key("images", version=VERSIONS["decode"], settings={"size": size}, inputs=[fingerprint])
+
+
 def network_key(spec: TrialSpec, inputs: Sequence[str]) -> str:
     """Key of the trained network: its description, the data set's key and the fingerprint of initial weights."""
     return content_key("network", version=VERSIONS["fit"], settings=spec, inputs=inputs)

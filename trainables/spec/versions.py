@@ -7,7 +7,8 @@ A version is part of the key of every result, so raising it makes old results be
 from __future__ import annotations
 
 VERSIONS: dict[str, int] = {
-    "data": 1,
+    "data": 2,
+    "decode": 1,
     "fit": 1,
     "predict": 1,
     "evaluation": 1,
@@ -19,7 +20,13 @@ VERSIONS: dict[str, int] = {
 }
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "data": ("trainables.data.prepare",),
+    "data": (
+        "trainables.data.drawn",
+        "trainables.data.tabulate",
+        "trainables.data.prepare",
+        "trainables.data.external",
+    ),
+    "decode": ("trainables.data.decode_all", "trainables.data.readers"),
     "fit": ("trainables.fit",),
     "predict": ("trainables.predict",),
     "evaluation": ("trainables.posthoc.evaluation",),

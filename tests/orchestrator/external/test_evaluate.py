@@ -164,7 +164,7 @@ def test_the_evaluation_and_its_artifacts_are_in_the_ledger_and_the_store(found,
     assert found.key in ledger.evaluations()
     assert all(store.exists(key) for key in found.artifacts)
     assert {key.split("-")[0] for key in found.artifacts} == {"external", "pass"}
-    assert set(found.artifacts) <= used_keys(ledger)
+    assert set(found.artifacts) <= used_keys(store, ledger)
 
 
 def test_a_lost_pass_is_computed_again_and_nothing_else(found, storage, store, ledger, hospital):

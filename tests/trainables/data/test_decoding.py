@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from tests.trainables.data.conftest import radiograph
 from trainables.data.decoding import LARGEST_PIXELS, THUMBNAIL, decode_grey, decode_mask, decode_with_thumbnail
-from trainables.data.problems import BadImage, DataProblem, all_bad, bad_image
+from trainables.data.problems import BadImage, DataProblem, bad_image, several
 
 GREY = np.asarray(radiograph(1, 40))
 
@@ -197,11 +197,11 @@ def test_several_pages_are_refused(tmp_path):
 
 def test_many_bad_images_are_one_error_that_names_five():
     problems = [bad_image(Path(f"{n}.png"), "zero_byte", "the file is empty.", "Remove it.") for n in range(8)]
-    assert str(all_bad(problems)) == (
+    assert str(several(problems)) == (
         "0.png: the file is empty. Remove it. And 7 more: 1.png, 2.png, 3.png, 4.png and 3 not named here."
     )
-    assert str(all_bad(problems[:2])) == "0.png: the file is empty. Remove it. And 1 more: 1.png."
-    assert all_bad(problems[:1]) is problems[0]
+    assert str(several(problems[:2])) == "0.png: the file is empty. Remove it. And 1 more: 1.png."
+    assert several(problems[:1]) is problems[0]
 
 
 def test_problems_survive_a_journey_between_processes():

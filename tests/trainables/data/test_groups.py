@@ -3,19 +3,12 @@ from pathlib import Path
 import numpy as np
 
 from trainables.data.groups import group_images
-from trainables.data.listing import Listing
+from trainables.data.listing import Listing, Row, listing_of
 
 
 def listed(patients: list[str | None], targets: list[int] | None = None) -> Listing:
-    count = len(patients)
-    return Listing(
-        root=Path("root"),
-        image_ids=tuple(f"image{n}" for n in range(count)),
-        targets=np.array(targets or [0] * count),
-        classes=("COVID", "Normal"),
-        lung_masks=(None,) * count,
-        patients=tuple(patients),
-    )
+    rows = [Row(f"image{n}", (targets or [0] * len(patients))[n], patient) for n, patient in enumerate(patients)]
+    return listing_of(Path("root"), ("COVID", "Normal"), rows)
 
 
 def test_known_patients_are_the_groups_and_unknown_ones_stand_alone():

@@ -8,14 +8,15 @@ from trainables.data.problems import DataProblem
 
 def test_the_covid_layout_is_detected(covid_folder, tmp_path):
     assert detect(covid_folder(1)) == "covid"
-    assert detect(tmp_path) is None
+    assert detect(tmp_path) == "covid"
     assert detect(tmp_path / "missing") is None
 
 
-def test_the_folder_above_or_below_is_suggested(covid_folder, tmp_path):
+def test_the_folder_above_will_do_and_one_below_is_told(covid_folder, tmp_path):
     root = covid_folder(1)
     assert require_layout(root, "covid") == root
-    for wrong in (tmp_path, root / "COVID", root / "COVID" / "images"):
+    assert require_layout(tmp_path, "covid") == root
+    for wrong in (root / "COVID", root / "COVID" / "images"):
         with pytest.raises(DataProblem) as caught:
             require_layout(wrong, "covid")
         assert f"Did you mean --data '{root}'?" in str(caught.value)

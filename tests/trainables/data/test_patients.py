@@ -5,14 +5,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trainables.data.covid import list_files
-from trainables.data.listing import normal_path
+from trainables.data.paths import normal_path
 from trainables.data.patients import with_patients
 from trainables.data.problems import DataProblem
+from trainables.spec import CovidRadiography
 
 
 @pytest.fixture
 def listing(covid_folder):
-    return list_files(covid_folder(2, classes=("COVID", "Viral Pneumonia")))
+    return list_files(covid_folder(2, classes=("COVID", "Viral Pneumonia")), CovidRadiography())
 
 
 def written(folder: Path, text: str) -> Path:
