@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.storage.store import Store
+from trainables.spec import SPLITS
 
 if TYPE_CHECKING:
     from trainables.data.images import ImageSet
@@ -29,3 +32,16 @@ def left_out(store: Store, key: str) -> list[dict[str, Any]]:
     from trainables.data.stored import left_out as read
 
     return read(store.folder(key))
+
+
+def counts_text(store: Store, key: str) -> str:
+    """A line about a data set: images by split and class, for logs."""
+    table = json.loads((store.folder(key) / "table.json").read_text("utf-8"))
+    by_split = table["counts"]["splits"]
+    sizes = Counter(table["splits"])
+    parts = [
+        f"{split} {sizes[split]} ({', '.join(f'{name} {count}' for name, count in by_split[split].items())})"
+        for split in SPLITS
+        if sizes[split]
+    ]
+    return f"{key}: {'; '.join(parts)}"

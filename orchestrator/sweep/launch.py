@@ -35,6 +35,10 @@ class Observer(Protocol):
         """Images are being decoded."""
         ...
 
+    def data_ready(self, text: str) -> None:
+        """A data set is in the store; the text says what it holds."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
@@ -119,7 +123,7 @@ def run_sweep(
     """
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
     with ledger.lock, nullcontext(interrupts) if interrupts else Interrupts() as signals:
-        preparation = Preparation(store, launch.source, _tell_decoding(observers, signals))
+        preparation = Preparation(store, launch.source, _tell_decoding(observers, signals), _tell_ready(observers))
         prints = sorted({each for spec in sample_specs(launch) for each in preparation.fingerprints(spec.data)})
         wanted = define(
             launch.sweep,
@@ -236,6 +240,14 @@ def _tell_decoding(observers: Sequence[Observer], interrupts: Interrupts) -> Cal
         interrupts.raise_if_seen()
         for observer in observers:
             observer.decoding(done, total)
+
+    return tell
+
+
+def _tell_ready(observers: Sequence[Observer]) -> Callable[[str], None]:
+    def tell(text: str) -> None:
+        for observer in observers:
+            observer.data_ready(text)
 
     return tell
 
