@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from orchestrator.storage.store import Store
 from orchestrator.sweep.definition import define, require_same, settle
 from orchestrator.sweep.driver import SweepDriver
 from orchestrator.sweep.interrupts import Interrupts
+from orchestrator.sweep.labels import without_class_tasks
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.sweep.reconcile import Reconciler
 from orchestrator.sweep.records import past_trials
@@ -124,7 +125,13 @@ def run_sweep(
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
     with ledger.lock, nullcontext(interrupts) if interrupts else Interrupts() as signals:
         preparation = Preparation(store, launch.source, _tell_decoding(observers, signals), _tell_ready(observers))
-        prints = sorted({each for spec in sample_specs(launch) for each in preparation.fingerprints(spec.data)})
+        specs = sample_specs(launch)
+        prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
+        if any(preparation.multilabel(spec.data) for spec in specs):
+            sweep, said = without_class_tasks(launch.sweep)
+            launch = replace(launch, sweep=sweep)
+            if said:
+                _tell_ready(observers)(said)
         wanted = define(
             launch.sweep,
             launch.overrides,

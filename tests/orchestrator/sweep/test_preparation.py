@@ -99,3 +99,18 @@ def test_what_a_data_set_holds_is_told_once(tmp_path: Path, chest: Path) -> None
     assert told[0].startswith(f"{key}: train ")
     sizes = np.bincount(open_data(preparation.store, key).splits == "train")[1]
     assert f"train {sizes} (COVID " in told[0]
+
+
+def test_a_machine_s_own_cache_holds_one_copy_that_is_read(
+    tmp_path: Path, chest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "runs")
+    key = Preparation(store, DataSource(root=chest)).data(SPEC, Split())
+    plain = open_data(store, key)
+    monkeypatch.setenv("ORCHESTRATOR_CACHE", str(tmp_path / "fast"))
+    for _ in range(2):
+        cached = open_data(store, key)
+    (images,) = (path for path in (tmp_path / "fast").iterdir() if path.is_dir())
+    assert images.name == store.keys("images")[0]
+    assert Path(cached.pixels.array.filename).is_relative_to(images)  # type: ignore[attr-defined]
+    assert (cached.pixels[:] == plain.pixels[:]).all()

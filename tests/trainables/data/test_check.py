@@ -52,7 +52,9 @@ def test_a_picture_saved_twice_is_found_whatever_its_format_and_label(covid_fold
     radiograph(1).save(root / "Normal" / "images" / "again.bmp")
     found = check(root)
     assert kinds(found) == [("duplicate", "again.bmp")]
-    assert "is the same picture as COVID/images/COVID-1.png, and the two carry different labels" in str(found.problems[0])
+    assert "is the same picture as COVID/images/COVID-1.png, and the two carry different labels" in str(
+        found.problems[0]
+    )
 
 
 def test_pictures_that_differ_in_one_pixel_are_no_doubles(covid_folder):
