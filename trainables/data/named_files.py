@@ -60,28 +60,27 @@ class Named:
         )
 
 
-def files_below(root: Path, folders: Iterable[str], *, depth: int | None = None) -> set[str]:
+def files_below(root: Path, folders: Iterable[str]) -> set[str]:
     """Every file in folders of the root that is no link, as path below the root: one walk for all questions about them.
 
     Hidden files, such as the `._` files of a Mac, and what lies behind a link to a folder are not among them.
 
     Args:
         root: the data folder.
-        folders: below the root; the empty name is the root itself.
-        depth: levels of folders that are read, or None for all.
+        folders: below the root.
     """
     found: set[str] = set()
     level = [name for name in folders if not os.path.islink(root / name)]
-    while level and depth != 0:
+    while level:
         below: list[str] = []
         for folder in level:
             for entry in entries_of(root / folder):
-                name = f"{folder}/{entry.name}" if folder else entry.name
+                name = f"{folder}/{entry.name}"
                 if entry.is_file(follow_symlinks=False):
                     found.add(name)
                 elif entry.is_dir(follow_symlinks=False):
                     below.append(name)
-        level, depth = below, None if depth is None else depth - 1
+        level = below
     return found
 
 
