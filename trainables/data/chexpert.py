@@ -82,9 +82,12 @@ def _is_ours(root: Path, split: str) -> bool:
         header = csv_header(root / f"{split}.csv")
         if PATH in header and set(header) & set(CHEXPERT_LABELS):
             return True
-        with os.scandir(root / split) as entries:  # so that a broken header is said, and not another layout suspected
+    except DataProblem:
+        pass  # a broken file beside images of CheXpert's is read, so that its fault is said
+    try:
+        with os.scandir(root / split) as entries:
             return any(entry.name.startswith("patient") for entry in entries)
-    except (DataProblem, OSError):
+    except OSError:
         return False
 
 

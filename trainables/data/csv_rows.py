@@ -109,12 +109,26 @@ def _opened(file: Path) -> Iterator[tuple[_At, Reader]]:
         kind = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
         raise DataProblem(f"{file}: the file cannot be read ({error.strerror}). Check the path.", kind, file) from error
     except (UnicodeDecodeError, csv.Error) as error:
+        line = _undecodable_line(file) if isinstance(error, UnicodeDecodeError) else at.line
         raise DataProblem(
-            f"{file}, line {at.line} or below: the file is no CSV text in UTF-8 ({error}). Save it as 'CSV UTF-8'.",
+            f"{file}, line {line}: the file is no CSV text in UTF-8 ({error}). Save it as 'CSV UTF-8'.",
             "unreadable",
             file,
-            at.line,
+            line,
         ) from error
+
+
+def _undecodable_line(file: Path) -> int:
+    """Text is decoded in blocks, so that the error itself knows no line."""
+    line = 1
+    with open(file, "rb") as stream:
+        while content := stream.readline(LONGEST_LINE):
+            try:
+                content.decode()
+            except UnicodeDecodeError:
+                break
+            line += content.endswith(b"\n")
+    return line
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:
