@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import content_key
-from trainables.spec.data import Augmentation, DataSpec, Split
+from trainables.spec.data import DataSpec, Split
 from trainables.spec.network import CrossEntropy, LossSpec, ModelSpec, Optimizer, Schedule
 from trainables.spec.versions import VERSIONS
 
