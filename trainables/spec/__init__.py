@@ -39,6 +39,7 @@ from trainables.spec.posthoc import (
     Temperature,
     posthoc_key,
 )
+from trainables.spec.sampling import Sampling
 from trainables.spec.trial import TrialSpec, data_key, fit_key, images_key, network_key
 from trainables.spec.versions import VERSIONS
 
@@ -70,6 +71,7 @@ __all__ = [
     "Optimizer",
     "PixelBaseline",
     "PosthocSpec",
+    "Sampling",
     "Schedule",
     "SmallCNN",
     "Split",
