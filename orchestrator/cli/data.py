@@ -69,7 +69,7 @@ def _tell(found: Check) -> None:
         click.echo(f"patients  {found.patients}")
     for heading, counts in (("splits", found.splits), ("classes", found.classes)):
         if counts:
-            click.echo(f"{heading:<9} " + ", ".join(f"{name} {count}" for name, count in counts.items()))
+            click.echo(f"{heading:<9} " + "; ".join(f"{name}: {count}" for name, count in counts.items()))
     if found.labels:
         _tell_labels(found.labels)
     for remark in found.remarks:

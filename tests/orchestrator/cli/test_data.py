@@ -25,7 +25,7 @@ def test_a_clean_folder_is_counted_and_exits_with_0(chest: Path) -> None:
     done = orchestrator("data", "check", str(chest))
     assert done.code == 0, done.err
     assert "layout covid, 8 images" in done.out
-    assert "COVID 4, Normal 4" in done.out
+    assert "COVID: 4; Normal: 4" in done.out
     assert "All is well." in done.out
 
 
