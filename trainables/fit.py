@@ -26,6 +26,7 @@ from trainables.metrics import headline
 from trainables.models import Classifier, build_model
 from trainables.posthoc.temperature import temperature_metrics
 from trainables.predict import one_pass, to_intensities
+from trainables.sampling import draw_rows
 from trainables.spec import Optimizer, Schedule, TrialSpec
 
 NOT_AVERAGED = "not_averaged."
@@ -148,7 +149,8 @@ class Training:
         """One pass over the train split."""
         torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, "dropout"))
         generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, "order"))
-        batches = list(_batches(len(self.train), self.spec.schedule.batch_size, generator))
+        order = draw_rows(self.train.targets, self.spec.sampling, generator)
+        batches = list(_batches(order, self.spec.schedule.batch_size))
         self.classifier.train()
         total, right, seen = 0.0, 0, 0
         for step, rows in enumerate(batches):
@@ -166,9 +168,8 @@ class Training:
         }
 
     def _step(self, rows: Tensor, step: int, generator: torch.Generator) -> tuple[float, Tensor, Tensor]:
-        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
-        targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
-        images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+        images, targets = self._batch(rows)
+        images = augment(images, self.spec.augmentation, generator)
         images = images.contiguous(memory_format=torch.channels_last)
         low_precision = self.spec.schedule.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
@@ -184,6 +185,12 @@ class Training:
         if self.average:
             self.average.update(self.classifier)
         return value, logits.detach(), targets
+
+    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and targets of some rows, on the device."""
+        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
+        targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
+        return to_intensities(pixels), targets
 
     def _diverged(self, value: float, step: int, rows: Tensor) -> str:
         names = ", ".join(self.train.image_ids[n] for n in rows[:3].tolist())
@@ -234,9 +241,9 @@ def build_optimizer(spec: Optimizer, classifier: nn.Module) -> torch.optim.Optim
     return family(parameters, lr=rate, weight_decay=decay)
 
 
-def _batches(images: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
     """Rows of each batch; a last batch of one image is left out, because batch norm needs two."""
-    for rows in torch.split(torch.randperm(images, generator=generator), batch_size):
+    for rows in torch.split(order, batch_size):
         if len(rows) > 1:
             yield rows
 

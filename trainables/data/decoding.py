@@ -4,7 +4,8 @@
 images stay comparable. 8-bit grey is taken as it is, colour by ITU-R 601 luma, transparent parts are black, a palette
 is looked up. 16-bit grey is scaled by 65535; if no value is above 4095 by 4095, because such files hold the 12 bits of
 a detector, and if none is above 255 by 255. Float images must lie in [0, 1]. Where a TIFF says that white is zero, it
-is inverted.
+is inverted. DICOM goes through its rescaling, then its first look-up table or window, whose range becomes 0 to 255; where
+it has none of them, the full range of its stored bits. MONOCHROME1 is inverted (see `dicom_intensity`).
 
 **Geometry.** EXIF orientation is followed; the largest centred square is cut out and resized (Lanczos, antialiased),
 which is: shorter side to `size`, centre crop.
@@ -19,12 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from trainables.data import dicom
+from trainables.data.formats import FORMATS, LARGEST_PIXELS, SUFFIXES, bomb
 from trainables.data.problems import BadImage, bad_image
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-LARGEST_PIXELS = 80_000_000
-"""Beyond this an image is taken for a decompression bomb; a mammogram has 30 million pixels."""
+__all__ = [
+    "FORMATS",
+    "LARGEST_PIXELS",
+    "SUFFIXES",
+    "THUMBNAIL",
+    "decode_grey",
+    "decode_mask",
+    "decode_with_thumbnail",
+]
+
 THUMBNAIL = 32
 """Side of the thumbnail in which near-duplicates are looked for."""
 
@@ -70,6 +79,15 @@ def decode_with_thumbnail(
     return pixels, _bytes(whole)
 
 
+def grey_of(path: Path) -> NDArray[np.uint8]:
+    """Decode an image file in full size, [height, width].
+
+    Raises:
+        BadImage: see `decode_grey`.
+    """
+    return _bytes(_open_grey(path))
+
+
 def decode_mask(path: Path, size: int) -> NDArray[np.bool_]:
     """Decode a mask to [size, size], true where it is brighter than half; an empty mask is legal.
 
@@ -84,6 +102,8 @@ def _open_grey(path: Path) -> Image.Image:
     try:
         if path.stat().st_size == 0:
             raise bad_image(path, "zero_byte", "the file is empty (0 bytes).", "Copy it again, or remove it.")
+        if dicom.is_dicom(path):
+            return dicom.read_grey(path)
         with Image.open(path, formats=FORMATS) as image:
             _check_header(path, image)
             image.load()
@@ -100,7 +120,7 @@ def _open_grey(path: Path) -> Image.Image:
 def _check_header(path: Path, image: Image.Image) -> None:
     width, height = image.size
     if width * height > LARGEST_PIXELS:
-        raise _bomb(path, f"{width} x {height} pixels")
+        raise bomb(path, f"{width} x {height} pixels")
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # MPO: a photograph with its previews
         raise bad_image(
             path,
@@ -160,27 +180,18 @@ def _bytes(image: Image.Image) -> NDArray[np.uint8]:
 
 def _explained(path: Path, error: Exception) -> BadImage:
     if isinstance(error, Image.DecompressionBombError):
-        return _bomb(path, "more pixels than Pillow opens")
+        return bomb(path, "more pixels than Pillow opens")
     if isinstance(error, FileNotFoundError):
         return bad_image(path, "missing", "the file does not exist.", "Restore it, or remove what names it.")
     if isinstance(error, UnidentifiedImageError):
         return bad_image(
             path,
             "unreadable",
-            f"the content is no {', '.join(FORMATS)} image, whatever the name says.",
+            f"the content is no {', '.join(FORMATS)} or DICOM image, whatever the name says.",
             "Convert it, or remove it.",
         )
     if "truncated" in str(error).lower() or isinstance(error, EOFError | struct.error):
         return bad_image(path, "truncated", f"the file is truncated ({error}).", "Copy it again, or remove it.")
     return bad_image(
         path, "unreadable", f"the image cannot be decoded ({type(error).__name__}: {error}).", "Replace or remove it."
-    )
-
-
-def _bomb(path: Path, extent: str) -> BadImage:
-    return bad_image(
-        path,
-        "bomb",
-        f"the image has {extent}; beyond {LARGEST_PIXELS:,} it is taken for a decompression bomb.",
-        "Make it smaller, or remove it.",
     )

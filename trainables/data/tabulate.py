@@ -47,7 +47,7 @@ def tabulate(
     """
     ids = {name: row for row, name in enumerate(decoded_ids(arrays))}
     duplicates: NDArray[np.int64] = np.load(arrays / DUPLICATES)
-    equal = _equal(np.load(arrays / DIGESTS))
+    equal = equal_pictures(np.load(arrays / DIGESTS))
     bad = [*listing.problems, *bad_images(arrays, listing.root).values()]
     good = without(listing, bad)
     used = LAYOUTS[spec.kind].select(good, spec)
@@ -142,7 +142,7 @@ def among(listing: Listing, ids: dict[str, int], duplicates: NDArray[np.int64]) 
     return np.array([first.setdefault(root, row) for row, root in enumerate(roots.tolist())], np.int64)
 
 
-def _equal(digests: NDArray[np.uint8]) -> NDArray[np.int64]:
+def equal_pictures(digests: NDArray[np.uint8]) -> NDArray[np.int64]:
     """[images], row of the first equal picture."""
     _, first, inverse = np.unique(digests, axis=0, return_index=True, return_inverse=True)
     return np.asarray(first[inverse.reshape(-1)], np.int64)

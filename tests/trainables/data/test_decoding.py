@@ -143,7 +143,7 @@ def test_a_constant_image_is_refused(tmp_path):
     ("name", "content", "kind", "message"),
     [
         ("empty.png", b"", "zero_byte", r"empty\.png: the file is empty \(0 bytes\)"),
-        ("text.png", b"this is no image", "unreadable", "no PNG, JPEG, TIFF, BMP image"),
+        ("text.png", b"this is no image", "unreadable", "no PNG, JPEG, TIFF, BMP or DICOM image"),
         ("page.png", b"<html>404</html>", "unreadable", "whatever the name says"),
     ],
 )
