@@ -20,9 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from trainables.data.csv_rows import CsvRow, csv_header, csv_rows, require_columns
-from trainables.data.label_cells import label_of
 from trainables.data.listing import Listing, Row
-from trainables.data.named import NamedImages, RowFault
+from trainables.data.named import NamedImages, RowFault, label_names, mark
 from trainables.data.problems import DataProblem
 from trainables.data.selection import keep
 from trainables.spec import CHEXPERT_LABELS, Chexpert
@@ -52,14 +51,7 @@ def list_files(root: Path, spec: Chexpert, renamed: Mapping[str, str] | None = N
     Raises:
         DataProblem: a CSV file that cannot be read, lacks a needed column or names no image, or two labels under one name.
     """
-    classes = tuple((renamed or {}).get(name, name) for name in spec.labels)
-    if len(set(classes)) < len(classes):
-        raise DataProblem(
-            f"{root}: two labels are mapped to one class ({', '.join(classes)}), and they may contradict each other. Map "
-            "one of them, or leave one out of data/labels.",
-            "unknown_class",
-            root,
-        )
+    classes = label_names(root, spec.labels, renamed or {})
     named = NamedImages(root)
     for split in SPLITS:
         file = root / f"{split}.csv"
@@ -119,7 +111,7 @@ def _row(row: CsvRow, split: str, spec: Chexpert, named: NamedImages) -> Row:
             "patient",
             image_id,
         )
-    target = tuple(_label(name, cell, image_id) for name, cell in zip(spec.labels, cells, strict=False))
+    target = tuple(mark(name, cell, image_id) for name, cell in zip(spec.labels, cells, strict=False))
     return Row(
         image_id,
         target,
@@ -128,18 +120,6 @@ def _row(row: CsvRow, split: str, spec: Chexpert, named: NamedImages) -> Row:
         split=split,
         view=_view(cells[len(spec.labels)] if len(cells) > len(spec.labels) else "", image_id),
     )
-
-
-def _label(name: str, cell: str, image_id: str) -> int:
-    value = label_of(cell)
-    if value is None:
-        raise RowFault(
-            f"the label {name!r} of {image_id!r} is {cell[:40]!r}; it is 1, 0, -1 (uncertain) or empty (not mentioned). "
-            "Mend the cell.",
-            "label_range",
-            image_id,
-        )
-    return value
 
 
 def _view(cell: str, image_id: str) -> str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trainables.data.label_cells import natural
+from trainables.data.label_cells import SPLIT_NAMES, natural
 from trainables.data.listing import Listing, Row, listing_of
 from trainables.data.problems import DataProblem, several
 from trainables.data.selection import down_sample
@@ -23,8 +23,6 @@ EXPECTED = (
     "<class>/**/<image> with at least two class folders and images at any depth below them, or the same inside folders "
     "'train', 'val', 'test' and 'calib'"
 )
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "calib": "calib"}
-"""Official split by name of the folder, in lower case."""
 
 
 def matches(root: Path) -> bool:
@@ -78,8 +76,8 @@ def select(listing: Listing, spec: ImageFolder) -> Listing:
 def _class_folders(root: Path) -> list[tuple[str | None, str]]:
     """Split and path of every class folder; they are inside split folders where all folders have names of splits."""
     tops = folders_in(root)
-    if tops and all(name.lower() in SPLITS for name in tops):
-        inside = [(SPLITS[top.lower()], f"{top}/{name}") for top in tops for name in folders_in(root / top)]
+    if tops and all(name.lower() in SPLIT_NAMES for name in tops):
+        inside = [(SPLIT_NAMES[top.lower()], f"{top}/{name}") for top in tops for name in folders_in(root / top)]
         if inside:  # two classes may be called `train` and `test`, as vehicles are
             return list(inside)
     return [(None, name) for name in sorted(tops, key=natural)]

@@ -1,10 +1,13 @@
-"""What a cell of a table says: a label, a class, an identifier."""
+"""What a cell of a table says: a label, a class, an identifier, a split."""
 
 from __future__ import annotations
 
 import re
 
 from trainables.data.listing import BLANK, UNCERTAIN
+
+SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "calib": "calib"}
+"""Official split by what a cell or a folder calls it, in lower case."""
 
 _WORDS = {"": BLANK, "nan": BLANK, "true": 1, "false": 0}
 _NUMBERS = {1.0: 1, 0.0: 0, -1.0: UNCERTAIN}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from trainables.data.label_cells import label_of
 from trainables.data.listing import Listing, Row, listing_of
 from trainables.data.paths import normal_path
 from trainables.data.problems import DataProblem
@@ -19,6 +20,40 @@ class RowFault(Exception):
         self.said = said
         self.kind = kind
         self.image_id = image_id
+
+
+def mark(name: str, cell: str, image_id: str) -> int:
+    """What a cell says of a label: 1, 0, `UNCERTAIN` or `BLANK`.
+
+    Raises:
+        RowFault: anything else.
+    """
+    value = label_of(cell)
+    if value is None:
+        raise RowFault(
+            f"the label {name!r} of {image_id!r} is {cell[:40]!r}; it is 1, 0, -1 (uncertain) or empty (not mentioned). "
+            "Mend the cell.",
+            "label_range",
+            image_id,
+        )
+    return value
+
+
+def label_names(place: Path, labels: Sequence[str], renamed: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the labels after mapping.
+
+    Raises:
+        DataProblem: two labels under one name.
+    """
+    classes = tuple(renamed.get(name, name) for name in labels)
+    if len(set(classes)) < len(classes):
+        raise DataProblem(
+            f"{place}: two labels are mapped to one class ({', '.join(classes)}), and they may contradict each other. Map "
+            "one of them, or leave one out of data/labels.",
+            "unknown_class",
+            place,
+        )
+    return classes
 
 
 class NamedImages:

@@ -44,7 +44,7 @@ def tree_below(root: Path, folder: str) -> Tree:
     """
     tree = Tree()
     real_root = os.path.realpath(root)
-    pending = [(folder, (os.path.realpath(root / folder),))]
+    pending: list[tuple[str, tuple[str, ...]]] = [(folder, (os.path.realpath(root / folder),))]
     if not _is_inside(pending[0][1][0], real_root) or not folder.isprintable():
         is_inside = _is_inside(pending.pop()[1][0], real_root)
         tree.problems.append(_unprintable(root, folder) if is_inside else _outside(root, folder))
