@@ -6,7 +6,6 @@ The official validation part is the test split. `--set uncertain=ones` fixes the
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search_spaces.on_disk import SIZE, draw, label_sweep
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
 
 
 def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
-    """A ResNet-18; policy, loss, dropout and learning rate vary."""
+    """A ResNet-18; policy, loss, sampling, dropout and learning rate vary."""
     data = Chexpert(size=SIZE, uncertain=uncertain_policy(trial))
-    spec = draw(trial, data, split=Split(val=0.15, calib=0.1), best_metric="val/auroc")
-    return replace(spec, augmentation=replace(spec.augmentation, flip=False))
+    return draw(trial, data, split=Split(val=0.15, calib=0.1), best_metric="val/auroc", one_class=False)
 
 
 sweep = label_sweep(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
-    """A ResNet-18; loss, dropout and learning rate vary."""
+    """A ResNet-18; loss, sampling, dropout and learning rate vary."""
     return draw(trial, ImageFolder(size=SIZE))
 
 

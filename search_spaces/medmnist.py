@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
-    """A ResNet-18; loss, dropout and learning rate vary."""
-    return draw(trial, MedMnist(size=None))
+    """A ResNet-18; loss, sampling, dropout and learning rate vary."""
+    return draw(trial, MedMnist(size=None), one_class=False)
 
 
 sweep = class_sweep(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from search_spaces.augmentations import P1
 from search_spaces.on_disk import SIZE, class_sweep, draw
 from trainables.spec import Mura, TrialSpec
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
-    """A ResNet-18; loss, dropout and learning rate vary."""
-    return draw(trial, Mura(size=SIZE))
+    """A ResNet-18; loss, sampling, dropout and learning rate vary."""
+    return draw(trial, Mura(size=SIZE), augmentation=P1)
 
 
 sweep = class_sweep(

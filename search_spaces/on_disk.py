@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from search_spaces.augmentations import CHEST
 from search_spaces.objective import Objective
-from search_spaces.parts import CHEST, adamw, imbalance_loss, resnet
+from search_spaces.parts import adamw, imbalance_loss, resnet, sampling
 from search_spaces.sweep import Asha, Space, Sweep
 from trainables.spec import (
     Aopc,
@@ -52,8 +53,18 @@ def draw(
     split: Split | None = None,
     augmentation: Augmentation = CHEST,
     best_metric: str = "val/nll",
+    one_class: bool = True,
 ) -> TrialSpec:
-    """Loss, dropout and learning rate vary; `--set model/name=densenet121` takes another network."""
+    """Loss, sampling, dropout and learning rate vary; `--set model/name=densenet121` takes another network.
+
+    Args:
+        trial: draws.
+        data: the data set.
+        split: shares of the splits.
+        augmentation: changes of training images.
+        best_metric: its best epoch gives the weights.
+        one_class: whether an image always has one class; otherwise no sampling is drawn that needs that.
+    """
     return TrialSpec(
         data=data,
         split=split or Split(),
@@ -69,6 +80,7 @@ def draw(
             best_mode="min" if best_metric == "val/nll" else "max",
         ),
         augmentation=augmentation,
+        sampling=sampling(trial, down_sample=one_class),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainables.spec import (
-    Augmentation,
     CrossEntropy,
     Focal,
     LossSpec,
     Optimizer,
+    Sampling,
     Timm,
     UncertainPolicy,
     WeightedCrossEntropy,
@@ -17,9 +17,6 @@ from trainables.spec import (
 
 if TYPE_CHECKING:
     import optuna
-
-CHEST = Augmentation(flip=True, shift=0.05, rotate_degrees=7, zoom=0.1, brightness=0.1, contrast=0.2)
-"""Changes that a radiograph of the chest or of a limb survives with its label."""
 
 UNCERTAIN: tuple[UncertainPolicy, ...] = ("zeros", "ones", "ignore", "smoothed")
 
@@ -43,6 +40,19 @@ def imbalance_loss(trial: optuna.trial.BaseTrial) -> LossSpec:
 def adamw(trial: optuna.trial.BaseTrial, low: float = 3e-4, high: float = 2e-3) -> Optimizer:
     """AdamW with its learning rate on a log scale."""
     return Optimizer(learning_rate=trial.suggest_float("learning_rate", low, high, log=True), weight_decay=1e-3)
+
+
+SAMPLINGS: dict[str, Sampling] = {
+    "shuffle": Sampling(),
+    "balanced": Sampling(draw="balanced"),
+    "down_sample": Sampling(draw="down_sample"),
+}
+
+
+def sampling(trial: optuna.trial.BaseTrial, *, down_sample: bool = True) -> Sampling:
+    """Which training images an epoch shows; down-sampling is for one class an image only."""
+    names = [name for name in SAMPLINGS if down_sample or name != "down_sample"]
+    return SAMPLINGS[trial.suggest_categorical("sampling", names)]
 
 
 def uncertain_policy(trial: optuna.trial.BaseTrial) -> tuple[UncertainPolicy, ...]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
-    """A ResNet-18; loss, dropout and learning rate vary."""
-    return draw(trial, ImageTable(size=SIZE))
+    """A ResNet-18; loss, sampling, dropout and learning rate vary."""
+    return draw(trial, ImageTable(size=SIZE), one_class=False)
 
 
 sweep = class_sweep(
