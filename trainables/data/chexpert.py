@@ -45,7 +45,7 @@ def list_files(root: Path, spec: Chexpert, renamed: Mapping[str, str] | None = N
 
     Args:
         root: the folder with the CSV files.
-        spec: names the labels that are read, and whether the column with the view is needed.
+        spec: names the labels that are read.
         renamed: class by CheXpert's name of a label.
 
     Raises:
@@ -61,10 +61,21 @@ def list_files(root: Path, spec: Chexpert, renamed: Mapping[str, str] | None = N
 
 
 def select(listing: Listing, spec: Chexpert) -> Listing:
-    """Keep the images of one view, if asked for."""
+    """Keep the images of one view, if asked for.
+
+    Raises:
+        DataProblem: no image is known to have it.
+    """
     if spec.view == "all":
         return listing
     rows = [row for row, view in enumerate(listing.views) if view == spec.view]
+    if len(listing) and not rows:
+        raise DataProblem(
+            f"{listing.root}: no image is known to be {spec.view}; the column {VIEW!r} or the names of the files tell it. Add "
+            "the column, or use all images (data/view=all).",
+            "missing_column",
+            listing.root,
+        )
     said = f"Only {spec.view} images are used (data/view); {len(listing) - len(rows)} others are left out."
     return keep(listing, rows, said)
 
@@ -87,8 +98,6 @@ def _read(file: Path, split: str, spec: Chexpert, named: NamedImages) -> None:
     header = csv_header(file)
     require_columns(file, header, (PATH,))
     require_columns(file, header, spec.labels, "Leave it out of data/labels, or add the column.")
-    if spec.view != "all":
-        require_columns(file, header, (VIEW,), "Add the column, or use all images (data/view=all).")
     seen = (VIEW,) if VIEW in header else ()
     for row in csv_rows(file, (PATH, *spec.labels, *seen)):
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from trainables.data.dicom import identity
 from trainables.data.label_cells import SPLIT_NAMES, natural
 from trainables.data.listing import Listing, Row, listing_of
 from trainables.data.problems import DataProblem, several
@@ -84,11 +85,7 @@ def _class_folders(root: Path) -> list[tuple[str | None, str]]:
 
 
 def _row(root: Path, image: str, target: int, split: str | None, is_dicom: bool) -> Row:
-    if not is_dicom:
-        return Row(image, target, split=split)
-    from trainables.data.dicom import identity  # the library is loaded only where there are such files
-
-    patient, study = identity(root / image)
+    patient, study = identity(root / image) if is_dicom else (None, None)
     return Row(image, target, patient=patient, study=study, split=split)
 
 

@@ -106,12 +106,13 @@ class NamedImages:
 
     def add(self, row: Row, file: Path, line: int) -> None:
         """Take a row, or note that its image was named before."""
+        row = row._replace(line=line)
         if row.image_id not in self._rows:
             self._rows[row.image_id] = row, file, line
             return
         first, first_file, first_line = self._rows[row.image_id]
         there = f"{self._noun} {first_line}" + ("" if file == first_file else f" of {first_file.name}")
-        if row == first:
+        if row == first._replace(line=line):
             said = f"the image {row.image_id!r} is named in {there} already. Remove one of the rows."
         else:
             said = f"the image {row.image_id!r} is named in {there} with other content. Remove the row that is wrong."

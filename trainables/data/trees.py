@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from trainables.data.decoding import SUFFIXES
+from trainables.data.dicom import is_dicom
+from trainables.data.formats import DICOM_SUFFIXES, PILLOW_SUFFIXES
 from trainables.data.problems import DataProblem
 
-DICOM_SUFFIXES = (".dcm", ".dicom")
 SEARCHED = 5_000
 """Entries of a folder that are looked at to tell a layout; what was asked about may be the root of a whole disk."""
 
@@ -106,18 +106,14 @@ def is_image(path: Path) -> bool:
     Raises:
         OSError: a file that had to be opened and cannot be.
     """
-    return path.name.lower().endswith(SUFFIXES) or _is_dicom(path)
+    return path.name.lower().endswith(PILLOW_SUFFIXES) or _is_dicom(path)
 
 
 def _is_dicom(path: Path) -> bool:
     suffix = PurePosixPath(path.name.lower()).suffix
-    if suffix in DICOM_SUFFIXES:
-        return True
-    if suffix and not suffix[1:].isdigit():  # scanners name files by numbers with dots
-        return False
-    from trainables.data.dicom import is_dicom
-
-    return is_dicom(path)
+    # scanners name files by numbers with dots; to open every other file would take long
+    tells_nothing = not suffix or suffix[1:].isdigit()
+    return (suffix in DICOM_SUFFIXES or tells_nothing) and is_dicom(path)
 
 
 def _sort_in(tree: Tree, root: Path, name: str) -> None:
@@ -126,7 +122,7 @@ def _sort_in(tree: Tree, root: Path, name: str) -> None:
         if not path.exists():  # a link whose file was moved away
             raise FileNotFoundError
         found = path.is_file() and is_image(path)
-        if found and not path.name.lower().endswith(SUFFIXES):
+        if found and not path.name.lower().endswith(PILLOW_SUFFIXES):
             tree.dicom.add(name)
         (tree.images if found else tree.others).append(name)
     except OSError as error:

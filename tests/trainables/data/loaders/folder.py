@@ -1,11 +1,7 @@
 """Writes a small data set with one folder a class."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
-
-import pytest
 
 from tests.trainables.data.conftest import radiograph
 
@@ -25,22 +21,3 @@ def write(root: Path, images: int = 5, *, classes: Sequence[str] = CLASSES, spli
     (place / ".DS_Store").write_bytes(b"mac")
     (place / "__MACOSX" / CLASSES[0]).mkdir(parents=True)
     return place
-
-
-def plant_dicom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands for the reader of DICOM: a file is one if it has the four letters, its patient and study follow them."""
-    planted = ModuleType("trainables.data.dicom")
-
-    def is_dicom(path: Path) -> bool:
-        return path.suffix.lower() in (".dcm", ".dicom") or path.read_bytes()[128:132] == b"DICM"
-
-    def identity(path: Path) -> tuple[str | None, str | None]:
-        words = path.read_bytes()[132:].decode().split()
-        return (words[0], words[1]) if words else (None, None)
-
-    planted.is_dicom, planted.identity = is_dicom, identity  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "trainables.data.dicom", planted)
-
-
-def dicom(patient: str = "", study: str = "") -> bytes:
-    return b"\0" * 128 + b"DICM" + f"{patient} {study}".encode()

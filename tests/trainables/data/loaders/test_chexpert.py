@@ -95,9 +95,6 @@ def test_only_the_columns_that_are_asked_for_are_needed(root):
     spec = Chexpert(labels=("Edema", "Cardiomegaly"), uncertain=("ones",))
     listing = listed(root, spec)
     assert listing.views[:2] == ("frontal", "lateral")
-    with pytest.raises(DataProblem, match=r"needs the column 'Frontal/Lateral' .* use all images") as caught:
-        listed(root, Chexpert(labels=spec.labels, uncertain=("ones",), view="frontal"))
-    assert caught.value.kind == "missing_column"
     with pytest.raises(
         DataProblem, match=r"needs the column 'Atelectasis' and has none\..*Leave it out of data/labels"
     ):
@@ -111,6 +108,12 @@ def test_one_view_is_chosen_with_a_remark(root):
     assert len(lateral) == 5
     assert lateral.remarks == ("Only lateral images are used (data/view); 10 others are left out.",)
     assert chexpert.select(listing, Chexpert()) is listing
+    with pytest.raises(DataProblem, match=r"no image is known to be lateral.*data/view=all"):
+        chexpert.select(listing.take([0, 2]), Chexpert(view="lateral"))
+
+
+def test_every_image_knows_its_line(root):
+    assert listed(root).lines == (*range(2, 11), *range(2, 8))
 
 
 def test_classes_may_be_called_otherwise_but_not_two_the_same(root):

@@ -1,9 +1,11 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.trainables.data.conftest import radiograph
+from tests.trainables.data.dicoms import dicom
 from tests.trainables.data.loaders import chexpert as chexpert_written
 from tests.trainables.data.loaders import folder as written
 from trainables.data import folder, trees
@@ -15,11 +17,6 @@ from trainables.spec import ImageFolder
 @pytest.fixture
 def root(tmp_path):
     return written.write(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _dicom(monkeypatch):
-    written.plant_dicom(monkeypatch)
 
 
 def listed(root, **more):
@@ -87,20 +84,21 @@ def test_folders_may_count_as_other_classes(tmp_path):
 
 
 def test_dicom_files_are_known_by_suffix_or_content_with_patient_and_study(root):
-    (root / "normal" / "a.DCM").write_bytes(written.dicom("p1", "s1"))
-    (root / "normal" / "IM0001").write_bytes(written.dicom("p1", "s2"))
-    (root / "normal" / "1.2.840.77").write_bytes(written.dicom())
-    (root / "normal" / "DICOMDIR").write_bytes(written.dicom("p1", "s3"))
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    for name, patient, study in (("a.DCM", "p1", "1.2"), ("IM0001", "p1", "1.3"), ("1.2.840.77", "p2", "1.4")):
+        (root / "normal" / name).write_bytes(dicom(pixels, PatientID=patient, StudyInstanceUID=study))
+    (root / "normal" / "b.dicom").write_bytes(b"no DICOM")
+    (root / "normal" / "DICOMDIR").write_bytes(dicom(pixels))
     (root / "normal" / "LICENSE").write_text("free")
     listing = listed(root)
-    rows = {
-        name: (who, when) for name, who, when in zip(listing.image_ids, listing.patients, listing.studies, strict=True)
-    }
-    assert rows["normal/a.DCM"] == ("p1", "s1")
-    assert rows["normal/IM0001"] == ("p1", "s2")
-    assert rows["normal/1.2.840.77"] == (None, None)
-    assert rows["normal/2.png"] == (None, None)
-    assert len(listing) == 13
+    rows = {name: row for row, name in enumerate(listing.image_ids)}
+    assert len(listing) == 14
+    one, two, three = (rows[f"normal/{name}"] for name in ("a.DCM", "IM0001", "1.2.840.77"))
+    assert listing.patients[one] == listing.patients[two] != listing.patients[three]
+    assert len({listing.studies[row] for row in (one, two, three)}) == 3
+    assert "p1" not in str(listing.patients) + str(listing.studies)
+    for row in (rows["normal/2.png"], rows["normal/b.dicom"]):
+        assert listing.patients[row] is listing.studies[row] is None
     assert listing.remarks == ("1 files are no images by their names and were left out: normal/LICENSE, ...",)
 
 
