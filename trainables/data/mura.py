@@ -16,13 +16,14 @@ import re
 from collections.abc import Collection, Mapping, Set
 from pathlib import Path
 
-from trainables.data.csv_lines import Line, lines_of, quoted
+from trainables.data.csv_lines import Line, lines_of
 from trainables.data.listing import Listing, Row
 from trainables.data.mura_labels import CLASSES, Verdict, abnormality, verdicts_of
 from trainables.data.named_files import Named, file_fault, files_below, unnamed
 from trainables.data.paths import normal_path
 from trainables.data.problems import DataProblem
 from trainables.data.selection import down_sample, keep
+from trainables.data.wording import quoted
 from trainables.spec import Mura
 
 PARTS = ("XR_ELBOW", "XR_FINGER", "XR_FOREARM", "XR_HAND", "XR_HUMERUS", "XR_SHOULDER", "XR_WRIST")
