@@ -114,9 +114,8 @@ def _place(root: Path, split: str, line: Line, renamed: Mapping[str, str]) -> tu
             "outside",
         )
     parts = normal.split("/")
-    parts = (
-        parts[1:] if parts[0] not in SPLITS and len(parts) > 1 else parts
-    )  # the data folder under its published name
+    if parts[0] not in SPLITS and len(parts) > 1:
+        parts = parts[1:]  # the data folder, under its published name
     image_id = "/".join(parts)
     path = root / image_id if image_id.isprintable() else None
     if len(parts) != len(_LEVELS) or parts[0] != split:
