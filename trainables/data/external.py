@@ -12,13 +12,13 @@ import numpy as np
 from trainables.data.decode_all import Progress, bad_images
 from trainables.data.groups import contradictions, group_images, pseudonyms
 from trainables.data.layouts import LAYOUTS, require_layout
-from trainables.data.listing import BLANK, Listing
+from trainables.data.listing import UNKNOWN, Listing
 from trainables.data.patients import with_patients
 from trainables.data.policies import targets_of
 from trainables.data.prepare import DataSource, decode, fingerprints
 from trainables.data.problems import DataProblem, all_problems, as_plain
 from trainables.data.stored import DUPLICATES, Table, write_table
-from trainables.data.tabulate import among, said_of_bad, studies_of, without
+from trainables.data.tabulate import among, require_images, said_of_bad, studies_of, without
 from trainables.spec import CovidRadiography, FileSpec, nearest
 
 
@@ -46,10 +46,12 @@ def prepare_external(
     """
     listing = list_external(spec, source, classes=classes, renamed=renamed)
     decode(listing, spec.size, folder, on_progress, on_bad_image=source.on_bad_image)
-    bad = [*listing.problems, *bad_images(folder, listing.root).values()]
+    unreadable = list(bad_images(folder, listing.root).values())
+    bad = [*listing.problems, *unreadable]
     if bad and source.on_bad_image == "error":
         raise all_problems(bad)
-    good = without(listing, bad)
+    good = without(listing, unreadable)
+    require_images(good, bad)
     ids = {name: row for row, name in enumerate(listing.image_ids)}
     rows = np.array([ids[name] for name in good.image_ids], np.int64)
     duplicates = among(good, ids, np.load(folder / DUPLICATES))
@@ -100,7 +102,7 @@ def list_external(
     absent = [name for name in classes if name not in wanted]
     said = (f"{listing.root.name} has no images of {_listed(absent)}.",) if absent else ()
     if listing.multilabel:
-        targets = np.full((len(listing), len(classes)), BLANK, np.int8)
+        targets = np.full((len(listing), len(classes)), UNKNOWN, np.int8)
         targets[:, [list(classes).index(name) for name in wanted]] = listing.targets
     else:
         targets = np.array([list(classes).index(name) for name in wanted], np.int64)[listing.targets]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from trainables.data.problems import DataProblem
 
-UNCERTAIN, BLANK = -1, -2
-"""Marks of a label that its reader was uncertain about, and of one that is not mentioned."""
+UNCERTAIN, BLANK, UNKNOWN = -1, -2, -3
+"""Marks of a label that its reader was uncertain about, of one that is not mentioned, and of one that the data set has not:
+it counts nowhere, whatever a blank one counts as."""
 
 
 class Row(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.listing import BLANK, UNCERTAIN, Listing
+from trainables.data.listing import BLANK, UNCERTAIN, UNKNOWN, Listing
 from trainables.spec import Chexpert, FileSpec, ImageTable, UncertainPolicy
 
 
@@ -33,7 +33,7 @@ def targets_of(listing: Listing, spec: FileSpec, splits: NDArray[np.str_]) -> ND
     targets: NDArray[np.float32] = raw.astype(np.float32)
     blank_as_zero = not isinstance(spec, Chexpert | ImageTable) or spec.blank == "zeros"
     targets[raw == BLANK] = 0.0 if blank_as_zero else np.nan
-    targets[raw == UNCERTAIN] = np.nan
+    targets[(raw == UNCERTAIN) | (raw == UNKNOWN)] = np.nan
     if isinstance(spec, Chexpert | ImageTable):
         low, high = (spec.smoothed_low, spec.smoothed_high) if isinstance(spec, Chexpert) else (0.55, 0.85)
         for label, policy in enumerate(spec.policies()):

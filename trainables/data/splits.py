@@ -58,7 +58,9 @@ def assign_splits(
     missing = ""
     for shares in _shares(split, official):
         ordered = _place(counts[order], np.array(list(shares.values())))
-        missing = "" if labels else _missing(counts[order], ordered, list(shares), named)
+        # of labels, only that a split has any image is asked for; the last column counts them
+        held, kinds_of = (counts[order][:, -1:], ("any",)) if labels else (counts[order], named)
+        missing = _missing(held, ordered, list(shares), kinds_of)
         if not missing:
             places = np.empty(len(names), np.int64)
             places[order] = ordered

@@ -12,6 +12,7 @@ otherwise must be there. Paths are relative to the folder of the file.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -68,8 +69,7 @@ def list_files(root: Path, spec: ImageTable, renamed: Mapping[str, str] | None =
             root,
         )
     columns = _columns(file, spec)
-    several = len(columns.labels) > 1
-    classes = label_names(file, columns.labels, renamed or {}) if several else ()
+    classes = label_names(file, columns.labels, renamed or {})
     named = NamedImages(file.parent, "line" if is_csv(file) else "row")
     seen: dict[str, int] = {}
     for row in rows_of(file, columns.all()):
@@ -78,7 +78,7 @@ def list_files(root: Path, spec: ImageTable, renamed: Mapping[str, str] | None =
             named.add(_row(row, values, columns, named, seen, renamed or {}), file, row.line)
         except RowFault as fault:
             named.fault(fault, file, row.line)
-    if several:
+    if len(classes) > 1:
         return _about_masks(named.listing(classes))
     return _about_masks(_in_order(named.listing(tuple(seen)), seen))
 
@@ -156,7 +156,7 @@ def _row(
         image_id,
         target,
         patient=patient,
-        study=f"{patient}/{study}" if patient and study else study,
+        study=study and "study-" + hashlib.sha256(f"{patient}\0{study}".encode()).hexdigest()[:12],
         split=_split(cells.get("split", ""), image_id),
         finding_mask=_mask(cells.get("mask", ""), image_id, named),
     )

@@ -15,7 +15,7 @@ from trainables.data.groups import Groups, group_images, pseudonyms
 from trainables.data.layouts import LAYOUTS
 from trainables.data.listing import Listing
 from trainables.data.policies import targets_of
-from trainables.data.problems import DataProblem, all_problems, as_plain
+from trainables.data.problems import DataProblem, all_problems, as_plain, several
 from trainables.data.splits import assign_splits, remarks, require_disjoint, require_splittable
 from trainables.data.stored import DIGESTS, DUPLICATES, Table, write_table
 from trainables.data.torn import across, torn_apart
@@ -48,15 +48,18 @@ def tabulate(
     ids = {name: row for row, name in enumerate(decoded_ids(arrays))}
     duplicates: NDArray[np.int64] = np.load(arrays / DUPLICATES)
     equal = equal_pictures(np.load(arrays / DIGESTS))
-    bad = [*listing.problems, *bad_images(arrays, listing.root).values()]
-    good = without(listing, bad)
+    # problems of the listing are about images that are no rows of it: its row stays where an image is named twice
+    unusable: list[DataProblem] = [*bad_images(arrays, listing.root).values()]
+    good = without(listing, unusable)
+    require_images(good, [*listing.problems, *unusable])
     used = LAYOUTS[spec.kind].select(good, spec)
     official = _official(used, spec, split)
-    bad += torn_apart(used, official, among(used, ids, equal))
+    unusable += torn_apart(used, official, among(used, ids, equal))
+    bad = [*listing.problems, *unusable]
     if bad and on_bad_image == "error":
         raise all_problems(bad)
     if bad:
-        used = LAYOUTS[spec.kind].select(without(listing, bad), spec)
+        used = LAYOUTS[spec.kind].select(without(listing, unusable), spec)
         official = _official(used, spec, split)
         used = replace(used, remarks=(*used.remarks, *said_of_bad(bad, listing)))
     _require_two_classes(used)
@@ -89,6 +92,7 @@ def require_usable(listing: Listing, spec: FileSpec, split: Split) -> None:
         DataProblem: one class only, or no training part.
         ValueError: a class too small to be split.
     """
+    require_images(listing, listing.problems)
     used = LAYOUTS[spec.kind].select(listing, spec)
     _require_two_classes(used)
     official = _official(used, spec, split)
@@ -165,6 +169,16 @@ def _splits(listing: Listing, groups: Groups, split: Split, official: list[Split
     )
     require_disjoint(mine, names[free])
     return names.astype(np.str_)
+
+
+def require_images(listing: Listing, bad: Sequence[DataProblem]) -> None:
+    """Where every image is bad, say what is wrong with them rather than that there is none.
+
+    Raises:
+        DataProblem: no image is left.
+    """
+    if not len(listing) and bad:
+        raise several(bad)
 
 
 def _require_two_classes(listing: Listing) -> None:

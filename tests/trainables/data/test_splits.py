@@ -144,3 +144,68 @@ def test_one_huge_patient_is_a_remark_about_shares():
 def test_a_leak_names_the_group_and_both_splits():
     with pytest.raises(ValueError, match=r"Group 'p7' has images in 'train' and in 'test'"):
         require_disjoint(["p7", "p8", "p7"], np.array(["train", "val", "test"]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 20), min_size=3, max_size=12), splits_asked, st.integers(0, 100))
+def test_of_labels_no_split_but_calib_is_empty_and_groups_stay_whole(sizes, split, seed):
+    groups = [f"p{n}" for n, size in enumerate(sizes) for _ in range(size)]
+    targets = np.random.default_rng(seed).integers(-2, 2, (len(groups), 3)).astype(np.int8)
+    splits = assign_splits(targets, groups, split)
+    assert {"train", "val", "test"} <= set(splits.tolist())
+    require_disjoint(groups, splits)
+
+
+def test_three_patients_with_labels_leave_no_calib_however_large_its_share_is():
+    groups = ["p"] * 17 + ["q"] * 13 + ["r"] * 10
+    targets = np.ones((40, 2), np.int8)
+    splits = assign_splits(targets, groups, Split(val=0.05, calib=0.3, test=0.05))
+    assert set(splits.tolist()) == {"train", "val", "test"}
+
+
+def test_rare_and_frequent_labels_are_shared_out_alike():
+    random = np.random.default_rng(0)
+    targets = (random.random((2000, 3)) < [0.5, 0.1, 0.02]).astype(np.int8)
+    splits = assign_splits(targets, [f"p{n}" for n in range(2000)], Split())
+    for name, share in {"train": 0.6, "val": 0.15, "calib": 0.1, "test": 0.15}.items():
+        assert (splits == name).mean() == pytest.approx(share, abs=0.005)
+        for label in range(3):
+            assert (splits[targets[:, label] == 1] == name).mean() == pytest.approx(share, abs=0.03)
+
+
+def test_uncertain_and_blank_labels_are_not_counted_as_present():
+    present = np.zeros((100, 2), np.int8)
+    present[:20] = 1
+    other = present.copy()
+    other[20:60, 0], other[60:, 1] = -1, -2
+    groups = [f"p{n}" for n in range(100)]
+    assert assign_splits(present, groups, Split()).tolist() == assign_splits(other, groups, Split()).tolist()
+
+
+def test_two_patients_with_labels_are_too_few():
+    with pytest.raises(
+        ValueError, match=r"There are 4 images of 2 patients, and train, val and test share no patients"
+    ):
+        assign_splits(np.ones((4, 2), np.int8), ["p", "p", "q", "q"], Split(), noun="patients")
+
+
+@pytest.mark.parametrize("official", [{"test"}, {"val"}, {"val", "test"}, {"calib"}, {"val", "calib", "test"}])
+@pytest.mark.parametrize("labels", [False, True])
+def test_splits_that_the_data_set_names_get_nothing_and_the_others_their_shares(official, labels):
+    targets = np.arange(400) % 2
+    targets = np.stack([targets, 1 - targets], 1) if labels else targets
+    splits = assign_splits(targets, [f"p{n}" for n in range(400)], Split(), official=official)
+    assert set(splits.tolist()) == set(SPLITS) - official
+    for name in {"val", "calib", "test"} - official:
+        assert (splits == name).mean() == pytest.approx(getattr(Split(), name), abs=0.01)
+
+
+def test_remarks_judge_the_shares_of_what_was_shared_out():
+    shared = assign_splits(np.arange(800) % 2, [f"p{n}" for n in range(800)], Split(), official={"test"})
+    assert remarks(np.concatenate([shared, ["test"] * 3000]), Split(), {"test"}) == ()
+
+
+def test_a_class_may_have_one_patient_where_val_and_test_are_named_already():
+    targets = np.array([0] * 20 + [1])
+    splits = assign_splits(targets, [f"p{n}" for n in range(21)], Split(), official={"val", "test"})
+    assert splits[-1] == "train"

@@ -36,7 +36,8 @@ def test_one_label_column_names_classes_and_other_columns_are_used_where_they_ar
     assert listing.targets.tolist() == [0, 1, 0, 1]
     assert listing.image_ids[0] == "images/000.png"
     assert listing.patients == ("p0", "p0", "p1", "p1")
-    assert listing.studies[:3] == ("p0/visit 0", "p0/visit 1", "p1/visit 0")
+    assert len(set(listing.studies)) == 4
+    assert listing.lines == (tuple(range(2, 6)) if name == "labels.csv" else tuple(range(1, 5)))
     assert listing.official == listing.finding_masks == (None,) * 4
     assert listing.problems == listing.remarks == ()
 
@@ -112,6 +113,14 @@ def test_splits_have_many_names_and_may_be_left_to_us(tmp_path):
     (problem,) = listing.problems
     assert (problem.kind, problem.row) == ("split", 9)
     assert "is 'dev'; it is train, val" in str(problem)
+
+
+def test_the_same_visit_of_two_patients_is_two_studies_under_pseudonyms(tmp_path):
+    lines = ["images/000.png,a,p,v", "images/001.png,b,p,v", "images/002.png,a,q,v", "images/003.png,b,q,"]
+    studies = listed(text_table(tmp_path, "\n".join(["path,label,patient,study", *lines]))).studies
+    assert studies[0] == studies[1] != studies[2]
+    assert studies[0].startswith("study-")
+    assert studies[3] is None
 
 
 def test_masks_are_checked_as_images_are(tmp_path):
