@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.cli.options import find_sweep
 from orchestrator.storage.ledger import ledgers
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.audit import Audit
     from orchestrator.external.evaluation import Evaluation
+    from trainables.data.check import Check
 
 STORAGE = Path(os.environ.get("ORCHESTRATOR_STORAGE", "runs"))
 
@@ -28,6 +29,7 @@ def run(
     name: str | None = None,
     data: Path | str | None = None,
     patients: Path | str | None = None,
+    on_bad_image: Literal["error", "skip"] = "error",
     trials: int | None = None,
     settings: Mapping[str, Any] | None = None,
     metrics: tuple[str, ...] = (),
@@ -45,6 +47,7 @@ def run(
         name: of the sweep; that of the space if left out.
         data: the data folder.
         patients: CSV that names the patient of each image.
+        on_bad_image: whether bad images are an error, or are left out and listed.
         trials: how many draws.
         settings: what `--set` takes, such as `{"schedule/epochs": 3}`.
         metrics: objectives, `name` or `name:min`.
@@ -67,6 +70,7 @@ def run(
         name=name,
         data=Path(data) if data else None,
         patients=Path(patients) if patients else None,
+        on_bad_image=on_bad_image,
         trials=trials,
         settings=[f"{key}={value}" for key, value in (settings or {}).items()],
         metrics=metrics,
@@ -137,3 +141,14 @@ def audit(sweep: str | None = None, *, storage: Path | str = STORAGE) -> Audit:
 
     ledger = find_sweep(Path(storage), sweep)
     return audit_of(Store(storage), ledger, open_tracker(storage, ledger.name))
+
+
+def check_data(
+    folder: Path | str, *, layout: str | None = None, patients: Path | str | None = None, near_duplicates: bool = False
+) -> Check:
+    """Read every file of a data set and say what it holds and what is wrong: `orchestrator data check`."""
+    from trainables.data.check import check
+
+    return check(
+        Path(folder), layout=layout, patients=Path(patients) if patients else None, near_duplicates=near_duplicates
+    )

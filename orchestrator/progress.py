@@ -55,6 +55,10 @@ class Progress:
         if self._live is None and done == total:
             self._console.print(f"{self._clock()} {total} images are ready")
 
+    def data_ready(self, text: str) -> None:
+        """A data set is in the store."""
+        self._console.print(f"{self._clock()} {text}", highlight=False)
+
     def note(self, text: str) -> None:
         """Say what is being done now."""
         self._note = text

@@ -192,4 +192,5 @@ def _put(plain: dict[str, Any], spec: Any, path: str, value: Any) -> None:
     for parent in parents:
         spec = getattr(spec, parent)
         plain = plain.setdefault(parent, to_plain(spec))
-    plain[leaf] = copy.copy(value)
+    is_list = isinstance(getattr(spec, leaf), tuple) and value is not None and not isinstance(value, list)
+    plain[leaf] = [part.strip() for part in str(value).split(",")] if is_list else copy.copy(value)

@@ -15,6 +15,12 @@ from trainables.spec import nearest
 SPACES: dict[str, str] = {
     "demo": "Embedded synthetic radiographs: backbone, loss, dropout and learning rate, with every post-hoc task.",
     "covid": "COVID-19 Radiography layout: a ResNet-18 at 128 px, chosen by reliability.",
+    "mura": "MURA: the body part on a radiograph, or whether it is abnormal.",
+    "chexpert": "CheXpert: five findings, and what uncertain labels count as.",
+    "imageclef": "ImageCLEF medical annotation (IRMA): what a radiograph shows.",
+    "medmnist": "A MedMNIST file with its official splits.",
+    "folder": "A folder a class, images or DICOM files in it.",
+    "table": "A CSV or Parquet file of your own with paths and labels.",
 }
 
 

@@ -21,11 +21,12 @@ from trainables.averaging import AveragedWeights
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
-from trainables.losses import build_loss
-from trainables.metrics import headline
+from trainables.losses import build_loss_for
+from trainables.metrics import headline, prefixed, right_and_known
 from trainables.models import Classifier, build_model
 from trainables.posthoc.temperature import temperature_metrics
 from trainables.predict import one_pass, to_intensities
+from trainables.sampling import draw_rows
 from trainables.spec import Optimizer, Schedule, TrialSpec
 
 NOT_AVERAGED = "not_averaged."
@@ -75,8 +76,7 @@ class Training:
         self.classes = data.classes
         model = build_model(spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder)
         self.classifier: Classifier = model.to(self.device)
-        counts = torch.bincount(torch.from_numpy(self.train.targets.copy()), minlength=len(data.classes))
-        self.loss = build_loss(spec.loss, class_counts=counts)
+        self.loss = build_loss_for(spec.loss, torch.from_numpy(self.train.targets.copy()), len(data.classes))
         self.optimizer = build_optimizer(spec.optimizer, self.classifier)
         decay = spec.schedule.average_decay
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
@@ -97,8 +97,10 @@ class Training:
         self.epoch += 1
         val, _ = one_pass(self.evaluated, self.val, split="val")
         calib, _ = one_pass(self.evaluated, self.calib, split="calib")
-        metrics = train_metrics | {f"val/{name}": value for name, value in headline(val).items()}
-        metrics |= {name: value for name, value in temperature_metrics(val, calib).items() if value is not None}
+        watched = {**prefixed("val", headline(val)), **temperature_metrics(val, calib)}
+        metrics: dict[str, float] = train_metrics | {
+            name: value for name, value in watched.items() if value is not None
+        }
         self._judge(metrics)
         seconds = {"train": trained - started, "evaluate": time.perf_counter() - trained}
         return EpochReport(
@@ -148,27 +150,28 @@ class Training:
         """One pass over the train split."""
         torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, "dropout"))
         generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, "order"))
-        batches = list(_batches(len(self.train), self.spec.schedule.batch_size, generator))
+        order = draw_rows(self.train.targets, self.spec.sampling, generator)
+        batches = list(_batches(order, self.spec.schedule.batch_size))
         self.classifier.train()
-        total, right, seen = 0.0, 0, 0
+        total, seen, right, known = 0.0, 0, 0, 0
         for step, rows in enumerate(batches):
             rate = learning_rate(self.spec, self.epoch + step / len(batches))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             loss, logits, targets = self._step(rows, step, generator)
             total += loss * len(rows)
-            right += int((logits.argmax(1) == targets).sum())
             seen += len(rows)
+            hits, judged = right_and_known(logits, targets)
+            right, known = right + hits, known + judged
         return {
             "train/loss": total / seen,
-            "train/accuracy": right / seen,
+            "train/accuracy": right / max(1, known),
             "train/learning_rate": learning_rate(self.spec, self.epoch),
         }
 
     def _step(self, rows: Tensor, step: int, generator: torch.Generator) -> tuple[float, Tensor, Tensor]:
-        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
-        targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
-        images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+        images, targets = self._batch(rows)
+        images = augment(images, self.spec.augmentation, generator)
         images = images.contiguous(memory_format=torch.channels_last)
         low_precision = self.spec.schedule.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
@@ -185,6 +188,12 @@ class Training:
             self.average.update(self.classifier)
         return value, logits.detach(), targets
 
+    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and targets of some rows, on the device."""
+        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
+        targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
+        return to_intensities(pixels), targets
+
     def _diverged(self, value: float, step: int, rows: Tensor) -> str:
         names = ", ".join(self.train.image_ids[n] for n in rows[:3].tolist())
         return (
@@ -198,8 +207,8 @@ class Training:
         schedule = self.spec.schedule
         if schedule.best_metric not in metrics:
             raise ValueError(
-                f"schedule/best_metric is {schedule.best_metric!r}, which training does not measure. It measures "
-                f"{', '.join(sorted(name for name in metrics if name.startswith('val/')))}."
+                f"schedule/best_metric is {schedule.best_metric!r}, which training does not measure on this val split. It "
+                f"measures {', '.join(sorted(name for name in metrics if name.startswith('val/'))) or 'nothing there'}."
             )
         signed = metrics[schedule.best_metric] * (1 if schedule.best_mode == "min" else -1)
         if signed < self.best_value or self.best_epoch == 0:
@@ -234,9 +243,9 @@ def build_optimizer(spec: Optimizer, classifier: nn.Module) -> torch.optim.Optim
     return family(parameters, lr=rate, weight_decay=decay)
 
 
-def _batches(images: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
     """Rows of each batch; a last batch of one image is left out, because batch norm needs two."""
-    for rows in torch.split(torch.randperm(images, generator=generator), batch_size):
+    for rows in torch.split(order, batch_size):
         if len(rows) > 1:
             yield rows
 

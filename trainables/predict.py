@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trainables.data.images import ImageSet, Rows
 from trainables.models import Classifier
+from trainables.multilabel import AnyPredictions, MultiLabelPredictions
 from trainables.predictions import Predictions
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -64,7 +65,7 @@ def one_pass(
     split: str,
     batch_size: int = 64,
     on_progress: Progress | None = None,
-) -> tuple[Predictions, Tensor]:
+) -> tuple[AnyPredictions, Tensor]:
     """Run the network once over labelled images.
 
     Args:
@@ -75,9 +76,10 @@ def one_pass(
         on_progress: told after every batch.
 
     Returns:
-        Predictions of one member, and features [images, features] in float32, both on the CPU.
+        Predictions of one member, of the type that fits the images' targets, and features [images, features] in float32,
+        both on the CPU.
     """
     logits, features = logits_of(classifier, images.pixels, batch_size=batch_size, on_progress=on_progress)
+    kind = MultiLabelPredictions if images.multilabel else Predictions
     targets = torch.from_numpy(images.targets.copy())
-    predictions = Predictions(logits=logits[None], targets=targets, image_ids=images.image_ids, split=split)
-    return predictions, features
+    return kind(logits=logits[None], targets=targets, image_ids=images.image_ids, split=split), features

@@ -7,13 +7,23 @@ changes nothing. One network is an ensemble of one, samples of a Laplace posteri
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from trainables.image_predictions import (
+    join_members,
+    read_rows,
+    require_rows,
+    require_same_images,
+    unequal_counts,
+    write_rows,
+)
+
+__all__ = ["LEAST_LOG_PROB", "Predictions", "join_members", "pool", "require_same_images"]
 
 LEAST_LOG_PROB = -1e4
 """Stands for the logarithm of 0 where pooled probabilities become logits, which are finite."""
@@ -39,34 +49,18 @@ class Predictions:
     split: str
 
     def __post_init__(self) -> None:
-        if self.logits.ndim != 3:
-            raise ValueError(
-                f"Predictions wants logits[members, images, classes], got shape {tuple(self.logits.shape)}. "
-                "A single network is an ensemble of one: pass logits[None]."
-            )
-        members, images, classes = self.logits.shape
-        if members < 1 or images < 1 or classes < 2:
-            raise ValueError(
-                f"Predictions wants a member, an image and two classes at least, got {tuple(self.logits.shape)}."
-            )
-        if self.targets.shape != (images,) or len(self.image_ids) != images:
-            raise ValueError(
-                f"Predictions has logits of {images} images, {tuple(self.targets.shape)} targets and "
-                f"{len(self.image_ids)} image ids; the three must agree."
-            )
-        if len(set(self.image_ids)) != images:
-            raise ValueError("Predictions has doubled image ids, so that rows cannot be told apart.")
-        if not torch.isfinite(self.logits).all():
-            raise ValueError(f"Predictions on {self.split!r} has non-finite logits; the network has diverged.")
+        require_rows(self, "classes", least=2)
+        if self.targets.shape != (len(self),):
+            raise ValueError(unequal_counts(self))
         if _are_probabilities(self.logits):
             raise ValueError(
                 f"Predictions on {self.split!r} was given rows that are non-negative and sum to 1: probabilities. "
                 "A softmax over them would flatten them. Pass the logits, or the logarithm of the probabilities."
             )
-        if self.targets.min() < 0 or self.targets.max() >= classes:
+        if self.targets.min() < 0 or self.targets.max() >= self.classes:
             raise ValueError(
-                f"Predictions has targets from {int(self.targets.min())} to {int(self.targets.max())}, and {classes} "
-                f"classes; targets lie in 0 to {classes - 1}."
+                f"Predictions has targets from {int(self.targets.min())} to {int(self.targets.max())}, and {self.classes} "
+                f"classes; targets lie in 0 to {self.classes - 1}."
             )
 
     @property
@@ -95,64 +89,27 @@ class Predictions:
         logits = self.pooled_log_probs().clamp_min(LEAST_LOG_PROB)[None]
         return Predictions(logits=logits, targets=self.targets, image_ids=self.image_ids, split=self.split)
 
-    def with_logits(self, logits: Tensor) -> Predictions:
+    def with_logits(self, logits: Tensor) -> Self:
         """The same images under other logits, [members, images, classes]."""
-        return Predictions(logits=logits, targets=self.targets, image_ids=self.image_ids, split=self.split)
+        return type(self)(logits=logits, targets=self.targets, image_ids=self.image_ids, split=self.split)
 
     def save(self, path: Path) -> None:
         """Write a safetensors file; ids and split stand in its header."""
-        header = {"image_ids": "\n".join(self.image_ids), "split": self.split}
-        tensors = {"logits": self.logits.contiguous(), "targets": self.targets.contiguous()}
-        save_file(tensors, path, metadata=header)
+        write_rows(self, path)
 
     @staticmethod
     def load(path: Path) -> Predictions:
-        """Read what `save` wrote."""
-        from safetensors import safe_open
+        """Read what `save` wrote; of a file of any kind `trainables.multilabel.load_predictions` knows the type.
 
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata()
-        tensors = load_file(path)
-        ids = tuple(header["image_ids"].split("\n"))
-        return Predictions(logits=tensors["logits"], targets=tensors["targets"], image_ids=ids, split=header["split"])
+        Raises:
+            ValueError: the file holds predictions of another kind.
+        """
+        return Predictions(**read_rows(path, kind=""))
 
 
 def pool(log_probs: Tensor) -> Tensor:
     """Logarithm of the members' mean probability, from [members, images, classes] to [images, classes]."""
     return torch.logsumexp(log_probs, dim=0) - math.log(len(log_probs))
-
-
-def join_members(predictions: Sequence[Predictions]) -> Predictions:
-    """Stack the members of several predictions about the same images.
-
-    Raises:
-        ValueError: nothing to join, other images or another order of them, another truth or split.
-    """
-    if not predictions:
-        raise ValueError("join_members() got no predictions. Pass at least one.")
-    first = predictions[0]
-    for other in predictions[1:]:
-        require_same_images(first, other)
-    return first.with_logits(torch.cat([each.logits for each in predictions]))
-
-
-def require_same_images(one: Predictions, other: Predictions) -> None:
-    """Refuse two predictions that are not about the same images in the same order.
-
-    Raises:
-        ValueError: the first place where they differ.
-    """
-    if one.image_ids != other.image_ids:
-        place = next(
-            (n for n, (a, b) in enumerate(zip(one.image_ids, other.image_ids, strict=False)) if a != b),
-            min(len(one), len(other)),
-        )
-        raise ValueError(
-            f"Predictions of {len(one)} and {len(other)} images differ from row {place} on: they are not about the same "
-            "images in the same order. Predict both on the same split."
-        )
-    if not torch.equal(one.targets, other.targets):
-        raise ValueError("Predictions about the same images hold different targets. They come from different labels.")
 
 
 def _are_probabilities(logits: Tensor) -> bool:

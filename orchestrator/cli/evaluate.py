@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.cli.options import find_sweep, json_option, on_bad_image_option, print_json, storage_option
 
 if TYPE_CHECKING:
     from orchestrator.external.evaluation import EvaluatedRow, Evaluation
@@ -22,6 +22,7 @@ SHOWN = ("accuracy", "ece", "nll")
     "--data", type=click.Path(path_type=Path), required=True, help="Folder in the layout of the sweep's data."
 )
 @click.option("--patients", type=click.Path(path_type=Path), help="CSV with the columns path, patient.")
+@on_bad_image_option
 @click.option(
     "--map",
     "maps",
@@ -37,6 +38,7 @@ def command(
     sweep: str | None,
     data: Path,
     patients: Path | None,
+    on_bad_image: Literal["error", "skip"],
     maps: Sequence[str],
     every_trial: bool,
     storage: Path,
@@ -58,6 +60,7 @@ def command(
         ledger.name,
         data,
         patients=patients,
+        on_bad_image=on_bad_image,
         classes=parse_maps(maps),
         every_trial=every_trial,
         on_progress=LateProgress(quiet=quiet),

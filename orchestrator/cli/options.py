@@ -27,6 +27,14 @@ storage_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
+on_bad_image_option = click.option(
+    "--on-bad-image",
+    type=click.Choice(["error", "skip"]),
+    default="error",
+    show_default=True,
+    help="What to do about images that cannot be used: refuse the data set, or leave them out and list them.",
+)
+
 
 def find_sweep(storage: Path, name: str | None) -> Ledger:
     """The named sweep, or the newest one if none is named.

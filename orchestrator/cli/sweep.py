@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.options import json_option, print_json, storage_option
+from orchestrator.cli.options import json_option, on_bad_image_option, print_json, storage_option
 
 
 @click.command("sweep")
 @click.argument("space")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set, in its published layout.")
 @click.option("--patients", type=click.Path(path_type=Path), help="CSV with the columns path, patient.")
+@on_bad_image_option
 @storage_option
 @click.option("--name", help="Name of the sweep. [default: name of the space]")
 @click.option("--trials", type=int, help="How many draws; more than before extends the sweep.")
@@ -49,6 +50,7 @@ def command(**options: Any) -> int:
         name=options["name"],
         data=options["data"],
         patients=options["patients"],
+        on_bad_image=options["on_bad_image"],
         trials=options["trials"],
         settings=options["settings"],
         metrics=options["metrics"],

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from orchestrator.data import arrays_folder
 from orchestrator.external.calibration import calibration_remarks, result_keys
@@ -44,6 +44,7 @@ def evaluate(
     data: Path | str,
     *,
     patients: Path | str | None = None,
+    on_bad_image: Literal["error", "skip"] = "error",
     classes: Mapping[str, str] | None = None,
     every_trial: bool = False,
     on_progress: Progress | None = None,
@@ -57,6 +58,7 @@ def evaluate(
         sweep: name of the sweep.
         data: folder in the layout of the sweep's own data.
         patients: CSV file with the columns path, patient.
+        on_bad_image: whether bad images are an error, or are left out.
         classes: class of the network by class folder, for folders that are called otherwise.
         every_trial: also the completed trials that are neither the best nor in an ensemble.
         on_progress: told of decoding and of every network's pass.
@@ -65,7 +67,9 @@ def evaluate(
         ValueError: no such sweep, no completed trial, embedded data, or a folder that does not fit.
     """
     store, ledger = Store(storage), known_sweep(storage, sweep)
-    source = DataSource(root=Path(data), patients=Path(patients) if patients is not None else None)
+    source = DataSource(
+        root=Path(data), patients=Path(patients) if patients is not None else None, on_bad_image=on_bad_image
+    )
     plan = _plan(store, ledger, source, classes or {}, every_trial)
     key = _key(store, ledger, plan)
     known = ledger.evaluations().get(key)

@@ -77,10 +77,17 @@ class Attempt:
         if (self._home / MANIFEST).exists():
             self.abandon()
             return False
+        try:
+            files = {path.name: _describe(path) for path in sorted(self.folder.iterdir()) if path.name != STARTED}
+        except FileNotFoundError:
+            if not (self._home / MANIFEST).exists():
+                raise
+            self.abandon()  # the one that committed a moment ago has cleared this attempt away
+            return False
         manifest = {
             "key": self.key,
             "attempt": self.name,
-            "files": {path.name: _describe(path) for path in sorted(self.folder.iterdir()) if path.name != STARTED},
+            "files": files,
             "meta": dict(meta),
             "started_at": self.started_at,
             "committed_at": time.time(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from orchestrator.storage.store import Store
 from orchestrator.sweep.definition import define, require_same, settle
 from orchestrator.sweep.driver import SweepDriver
 from orchestrator.sweep.interrupts import Interrupts
+from orchestrator.sweep.labels import without_class_tasks
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.sweep.reconcile import Reconciler
 from orchestrator.sweep.records import past_trials
@@ -33,6 +34,10 @@ class Observer(Protocol):
 
     def decoding(self, done: int, total: int) -> None:
         """Images are being decoded."""
+        ...
+
+    def data_ready(self, text: str) -> None:
+        """A data set is in the store; the text says what it holds."""
         ...
 
 
@@ -119,8 +124,14 @@ def run_sweep(
     """
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
     with ledger.lock, nullcontext(interrupts) if interrupts else Interrupts() as signals:
-        preparation = Preparation(store, launch.source, _tell_decoding(observers, signals))
-        prints = sorted({each for spec in sample_specs(launch) for each in preparation.fingerprints(spec.data)})
+        preparation = Preparation(store, launch.source, _tell_decoding(observers, signals), _tell_ready(observers))
+        specs = sample_specs(launch)
+        prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
+        if any(preparation.multilabel(spec.data) for spec in specs):
+            sweep, said = without_class_tasks(launch.sweep)
+            launch = replace(launch, sweep=sweep)
+            if said:
+                _tell_ready(observers)(said)
         wanted = define(
             launch.sweep,
             launch.overrides,
@@ -236,6 +247,14 @@ def _tell_decoding(observers: Sequence[Observer], interrupts: Interrupts) -> Cal
         interrupts.raise_if_seen()
         for observer in observers:
             observer.decoding(done, total)
+
+    return tell
+
+
+def _tell_ready(observers: Sequence[Observer]) -> Callable[[str], None]:
+    def tell(text: str) -> None:
+        for observer in observers:
+            observer.data_ready(text)
 
     return tell
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.data import counts_text
 from orchestrator.errors import StorageError
 from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
@@ -45,14 +46,22 @@ class Preparation:
         store: where the decoded data go.
         source: where the files lie.
         on_progress: told how many of how many images are decoded.
+        on_ready: told what a data set holds when it is asked for first.
     """
 
-    def __init__(self, store: Store, source: DataSource, on_progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: DataSource,
+        on_progress: Callable[[int, int], None] | None = None,
+        on_ready: Callable[[str], None] | None = None,
+    ) -> None:
         self.store = store
         self.source = source
         self._on_progress = on_progress
+        self._on_ready = on_ready or (lambda text: None)
         self._data_keys: dict[tuple[DataSpec, Split], str] = {}
-        self._files: dict[FileSpec, tuple[Listing, Fingerprints]] = {}
+        self._files: dict[str, tuple[Listing, Fingerprints]] = {}
 
     def keys(self, spec: TrialSpec) -> TrialKeys:
         """Keys of a trial; its data are in the store when this returns."""
@@ -68,20 +77,26 @@ class Preparation:
             if not self.store.exists(known):
                 self._make(spec, split, known)
             self._data_keys[spec, split] = known
+            self._on_ready(counts_text(self.store, known))
         return known
 
     def fingerprints(self, spec: DataSpec) -> list[str]:
         """Content of the files behind a data set, as hashes; none for data that are drawn."""
         return [] if isinstance(spec, Synthetic) else self._listed(spec)[1].inputs()
 
+    def multilabel(self, spec: DataSpec) -> bool:
+        """Whether an image of the data set may have several labels."""
+        return spec.multilabel if isinstance(spec, Synthetic) else self._listed(spec)[0].multilabel
+
     def _listed(self, spec: FileSpec) -> tuple[Listing, Fingerprints]:
         """What a data set names, and its fingerprints; read once a start."""
-        from trainables.data.prepare import fingerprints, list_images
+        from trainables.data.prepare import fingerprints, list_images, listing_name
 
-        if spec not in self._files:
+        name = listing_name(spec)
+        if name not in self._files:
             listing = list_images(spec, self.source)
-            self._files[spec] = listing, fingerprints(listing, self.store.root / "cache" / "fingerprints.json")
-        return self._files[spec]
+            self._files[name] = listing, fingerprints(listing, self.store.root / "cache" / "fingerprints.json")
+        return self._files[name]
 
     def _make(self, spec: DataSpec, split: Split, key: str) -> None:
         from trainables.data import drawn
@@ -107,7 +122,13 @@ class Preparation:
         listing, prints = self._listed(spec)
         key = images_key(spec.size or listing.native_size or 0, prints.pixels)
         if not self.store.exists(key):
-            self._build(key, {}, lambda folder: decode(listing, spec.size, folder, self._on_progress))
+            self._build(
+                key,
+                {},
+                lambda folder: decode(
+                    listing, spec.size, folder, self._on_progress, on_bad_image=self.source.on_bad_image
+                ),
+            )
         return key
 
     def _build(self, key: str, meta: dict[str, Any], fill: Callable[[Path], None]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import require_folder
@@ -28,6 +28,7 @@ def build_launch(
     name: str | None = None,
     data: Path | None = None,
     patients: Path | None = None,
+    on_bad_image: Literal["error", "skip"] = "error",
     trials: int | None = None,
     settings: Sequence[str] = (),
     metrics: Sequence[str] = (),
@@ -60,7 +61,7 @@ def build_launch(
         overrides=parse_overrides(sweep.space, others, also_known=SWEEP_KEYS),
         name=_checked_name(name or sweep.name),
         storage=storage.absolute(),
-        source=DataSource(root=data, patients=patients),
+        source=DataSource(root=data, patients=patients, on_bad_image=on_bad_image),
         concurrent=concurrent,
         stopped_too=stopped_too,
         retry_failed=retry_failed,
@@ -68,6 +69,7 @@ def build_launch(
             "space": str(Path(space).absolute()) if space.endswith(".py") else space,
             "data": str(data.absolute()) if data else "",
             "patients": str(patients.absolute()) if patients else "",
+            "on_bad_image": on_bad_image,
             "settings": list(settings),
         },
     )
@@ -89,6 +91,7 @@ def relaunch(ledger: Ledger, *, stopped_too: bool = False) -> Launch:
         name=ledger.name,
         data=Path(given["data"]) if given["data"] else None,
         patients=Path(given["patients"]) if given["patients"] else None,
+        on_bad_image=given.get("on_bad_image", "error"),
         trials=definition["trials"],
         settings=given["settings"],
         metrics=[f"{each['metric']}:{each['mode']}" for each in definition["objectives"]],

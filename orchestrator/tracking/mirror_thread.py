@@ -61,6 +61,9 @@ class MirrorThread:
     def decoding(self, done: int, total: int) -> None:
         """Images are being decoded; the server is not told."""
 
+    def data_ready(self, text: str) -> None:
+        """A data set is in the store; the next sync tells the server what it holds."""
+
     def abandon(self) -> None:
         """End without a last sync; the sweep's next start sends the rest."""
         self._abandoned = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
@@ -35,7 +37,7 @@ class SweepRuns:
         self._store = store
         self._ledger = ledger
         self._manifests: dict[str, Manifest] = {}
-        self._data: dict[str, Artifact] = {}
+        self._data: dict[str, dict[str, Artifact]] = {}
         self._built: dict[str, tuple[Hashable, RunUpdate]] = {}
 
     def updates(self) -> list[RunUpdate]:
@@ -46,9 +48,9 @@ class SweepRuns:
 
     def _parent(self, definition: Mapping[str, Any], rows: Sequence[Row], state: SweepState) -> RunUpdate:
         ended = self._ended(rows) if state != "running" else 0.0
-        artifacts = {
-            f"data/{key}.json": found for key in {row.data_key for row in rows} if (found := self._counts(key))
-        }
+        artifacts: dict[str, Artifact] = {}
+        for key in {row.data_key for row in rows}:
+            artifacts |= self._about_data(key)
         return RunUpdate(
             key=self._ledger.name,
             name=self._ledger.name,
@@ -116,18 +118,31 @@ class SweepRuns:
                 return None
         return self._manifests[key]
 
-    def _counts(self, key: str) -> Artifact | None:
-        """What is known of a data set: classes, counts, remarks; no names of images or patients."""
+    def _about_data(self, key: str) -> dict[str, Artifact]:
+        """What is known of a data set: classes, counts, remarks, no names of patients; and which images were left out."""
         if key not in self._data:
             try:
                 plain = json.loads((self._store.folder(key) / "table.json").read_text("utf-8"))
             except (MissingArtifact, OSError, ValueError):
-                return None
+                return {}
             told = {name: plain.get(name) for name in ("classes", "patients_known", "remarks", "counts")}
-            self._data[key] = text_artifact(json.dumps({"key": key, **told}, indent=1))
+            found = {f"data/{key}.json": text_artifact(json.dumps({"key": key, **told}, indent=1))}
+            if plain.get("left_out"):
+                found[f"data/{key}-left-out.csv"] = text_artifact(left_out_csv(plain["left_out"]))
+            self._data[key] = found
         return self._data[key]
 
 
+def left_out_csv(problems: Sequence[Mapping[str, Any]]) -> str:
+    """The images that were left out, each with what is wrong; paths are below the data folder."""
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerow(LEFT_OUT_COLUMNS)
+    writer.writerows([problem[name] for name in LEFT_OUT_COLUMNS] for problem in problems)
+    return lines.getvalue()
+
+
+LEFT_OUT_COLUMNS = ("kind", "path", "row")
 PARENT_PARAMS = ("space", "objectives", "searcher", "scheduler", "seed", "overrides")
 PARENT_TAGS = ("trials", "member_seeds", "data", "fingerprints", "commit", "versions", "description")
 

@@ -47,7 +47,7 @@ def test_a_finished_trial_leaves_a_network_that_predicts_as_it_did(tmp_path: Pat
     network = StoredNetwork(Store(tmp_path), done.key)
     images, predictions = network.images("test"), network.predictions("test")
     assert predictions.image_ids == images.image_ids
-    pixels = torch.from_numpy(images.pixels.copy())[:, None].float() / 255
+    pixels = torch.from_numpy(images.pixels[:])[:, None].float() / 255
     with torch.no_grad():
         torch.testing.assert_close(network.classifier()(pixels), predictions.logits[0])
         torch.testing.assert_close(network.head()(network.features("test")), predictions.logits[0])
@@ -114,7 +114,7 @@ def test_a_timm_network_comes_back_with_its_own_normalisation(tmp_path: Path, mo
     run = TrialRun(TrialJob(**{**done.to_plain(), "weights_folder": str(tmp_path)}))
     run.step()
     network = StoredNetwork(Store(tmp_path / "store"), done.key)
-    pixels = torch.from_numpy(network.images("val").pixels.copy())[:, None].float() / 255
+    pixels = torch.from_numpy(network.images("val").pixels[:])[:, None].float() / 255
     with torch.no_grad():
         torch.testing.assert_close(network.classifier()(pixels), network.predictions("val").logits[0])
 

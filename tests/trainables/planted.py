@@ -83,6 +83,9 @@ class PlantedNetwork:
         image_ids = ids(split, self.images_per_split)
         return Predictions(logits=logits[None], targets=targets, image_ids=image_ids, split=split)
 
+    def studies(self, split: SplitName) -> tuple[str, ...] | None:
+        return None
+
     def classifier(self) -> Classifier:
         raise AssertionError("a task on stored logits and features asked for the network itself")
 

@@ -10,7 +10,20 @@ from trainables.checkpoint import TrainingState
 from trainables.data.images import ImageSet
 from trainables.fit import Training, TrainingDiverged, learning_rate
 from trainables.models import Classifier
-from trainables.spec import Augmentation, Optimizer, Schedule, SmallCNN, Split, Synthetic, TrialSpec
+from trainables.spec import (
+    Augmentation,
+    ClassDistinct,
+    CrossEntropy,
+    Focal,
+    LossSpec,
+    Optimizer,
+    Schedule,
+    SmallCNN,
+    Split,
+    Synthetic,
+    TrialSpec,
+    WeightedCrossEntropy,
+)
 
 SPEC = TrialSpec(
     data=Synthetic(images=96, size=32),
@@ -158,3 +171,59 @@ def test_the_average_is_what_a_slow_loop_averages() -> None:
 def test_bfloat16_trains_to_finite_numbers() -> None:
     spec = replace(SPEC, schedule=Schedule(epochs=1, batch_size=16, precision="bfloat16"))
     assert math.isfinite(Training(spec, easy_images()).run_epoch().metrics["train/loss"])
+
+
+def labelled_images() -> ImageSet:
+    """Three labels: a bright left half, a bright upper half, and one that nobody knows; some of the truth is left out."""
+    plain = easy_images()
+    pixels, present = (
+        np.array(plain.pixels[:]) // 2,
+        np.random.default_rng(1).integers(0, 2, (96, 3)).astype(np.float32),
+    )
+    pixels[:, :, :16] += (120 * present[:, :1, None]).astype(np.uint8)
+    pixels[:, 16:] = pixels[:, 16:] // 2 + (40 * present[:, 1:2, None]).astype(np.uint8)
+    present[::5, 0] = present[:, 2] = np.nan
+    return replace(plain, pixels=pixels, targets=present, classes=("left", "upper", "unknown"))
+
+
+@pytest.mark.parametrize(
+    "loss", [CrossEntropy(), WeightedCrossEntropy(), Focal(), ClassDistinct(lambda_cd=0.5)], ids=lambda each: each.kind
+)
+def test_labels_that_do_not_exclude_each_other_are_learnt_and_watched(loss: LossSpec) -> None:
+    spec = replace(
+        SPEC,
+        loss=loss,
+        model=SmallCNN(widths=(4, 8)),
+        augmentation=Augmentation(),
+        optimizer=Optimizer(learning_rate=2e-2),
+        schedule=Schedule(epochs=8, batch_size=8, best_metric="val/auroc", best_mode="max"),
+    )
+    training = Training(spec, labelled_images())
+    reports = [training.run_epoch() for _ in range(8)]
+    metrics = reports[-1].metrics
+    for name in ("accuracy", "macro_f1", "nll", "brier", "ece", "auroc"):
+        assert math.isfinite(metrics[f"val/{name}"])
+        assert math.isfinite(metrics[f"temperature/val/{name}"])
+    assert metrics["val/auroc"] > 0.8
+    assert metrics["train/accuracy"] > 0.75
+    values = [report.metrics["val/auroc"] for report in reports]
+    assert reports[-1].best_epoch == 1 + values.index(max(values))
+
+
+def test_a_multilabel_training_continues_bit_for_bit(tmp_path: Path) -> None:
+    spec = replace(SPEC, loss=WeightedCrossEntropy())
+    whole, first = Training(spec, labelled_images()), Training(spec, labelled_images())
+    told = run(whole, 4)
+    run(first, 2)
+    first.state().save(tmp_path)
+    second = Training(spec, labelled_images())
+    second.load(TrainingState.load(tmp_path))
+    assert run(second, 2) == told[2:]
+
+
+def test_a_best_metric_that_val_does_not_define_is_refused() -> None:
+    images = labelled_images()
+    images.targets[images.splits == "val"] = np.nan
+    spec = replace(SPEC, schedule=replace(SPEC.schedule, best_metric="val/auroc", best_mode="max"))
+    with pytest.raises(ValueError, match="does not measure on this val split"):
+        Training(spec, images).run_epoch()

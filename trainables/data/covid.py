@@ -1,7 +1,7 @@
 """The layout of the Kaggle "COVID-19 Radiography Database".
 
     <root>/COVID/images/COVID-1.png            <root>/COVID/masks/COVID-1.png     (lungs; later versions)
-    <root>/Viral Pneumonia/images/...          <root>/COVID.metadata.xlsx         (ignored, like README files)
+    <root>/Viral Pneumonia/images/...          <root>/COVID.metadata.xlsx         (compared with the images)
 
 Four classes, or those of them that are there.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from trainables.data.covid_metadata import about_metadata
 from trainables.data.listing import Listing, Row, listing_of
 from trainables.data.paths import image_files
 from trainables.data.problems import DataProblem
@@ -48,7 +49,7 @@ def list_files(root: Path, spec: CovidRadiography, renamed: Mapping[str, str] | 
             Row(f"{folder}/images/{image}", classes.index(name), lung_mask=masks.get(Path(image).stem))
             for image in images
         ]
-        remarks += _about_others(folder, others)
+        remarks += [*_about_others(folder, others), *about_metadata(root / f"{folder}.metadata.xlsx", images)]
     return listing_of(root, classes, rows, remarks=(*remarks, *_about_masks([row.lung_mask for row in rows])))
 
 

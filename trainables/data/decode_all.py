@@ -35,7 +35,13 @@ class Archive(Protocol):
 
 
 def decode_all(
-    listing: Listing, size: int, folder: Path, on_progress: Progress | None = None, *, archive: Archive | None = None
+    listing: Listing,
+    size: int,
+    folder: Path,
+    on_progress: Progress | None = None,
+    *,
+    archive: Archive | None = None,
+    alike: bool = True,
 ) -> list[BadImage]:
     """Write every image of a listing, in its order: pixels, thumbnails, near-duplicates, and masks where all have one.
 
@@ -48,6 +54,7 @@ def decode_all(
         folder: exists; gets `images.npy`, `thumbnails.npy`, `duplicates.npy`, `decoded.json`, and masks.
         on_progress: called with the images done and the images there are.
         archive: reads images that are no files.
+        alike: look for near-duplicates; without, every image stands alone.
 
     Returns:
         What is wrong with the bad ones, in order.
@@ -85,7 +92,7 @@ def decode_all(
                 if on_progress is not None:
                     on_progress(row + 1, count)
     np.save(folder / DIGESTS, digests)
-    np.save(folder / DUPLICATES, _duplicates(thumbnails, found))
+    np.save(folder / DUPLICATES, _duplicates(thumbnails, found) if alike else np.arange(count))
     _write(folder, listing, found)
     return list(found.values())
 

@@ -79,6 +79,15 @@ def decode_with_thumbnail(
     return pixels, _bytes(whole)
 
 
+def grey_of(path: Path) -> NDArray[np.uint8]:
+    """Decode an image file in full size, [height, width].
+
+    Raises:
+        BadImage: see `decode_grey`.
+    """
+    return _bytes(_open_grey(path))
+
+
 def decode_mask(path: Path, size: int) -> NDArray[np.bool_]:
     """Decode a mask to [size, size], true where it is brighter than half; an empty mask is legal.
 

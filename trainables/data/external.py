@@ -45,7 +45,7 @@ def prepare_external(
         DataProblem: files that are missing, of another layout or unreadable, or a class that the network does not know.
     """
     listing = list_external(spec, source, classes=classes, renamed=renamed)
-    decode(listing, spec.size, folder, on_progress)
+    decode(listing, spec.size, folder, on_progress, on_bad_image=source.on_bad_image)
     bad = [*listing.problems, *bad_images(folder, listing.root).values()]
     if bad and source.on_bad_image == "error":
         raise all_problems(bad)

@@ -28,6 +28,7 @@ class Row(NamedTuple):
         view: `frontal` or `lateral`.
         lung_mask: path of the mask of the lungs below the data folder.
         finding_mask: path of the mask of what makes the label.
+        line: where it stands in the file with the labels, counted from 1 with the header.
     """
 
     image_id: str
@@ -38,6 +39,7 @@ class Row(NamedTuple):
     view: str | None = None
     lung_mask: str | None = None
     finding_mask: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +57,7 @@ class Listing:
         views: `frontal` or `lateral`.
         lung_masks: path of every image's lung mask below the root, None where it has none.
         finding_masks: path of the mask of what makes the label.
+        lines: where the image stands in the file with the labels, counted from 1.
         remarks: sentences that the report carries.
         problems: what is wrong with images that the data set names and that are therefore not among the rows; each is about
             one image.
@@ -72,6 +75,7 @@ class Listing:
     views: tuple[str | None, ...]
     lung_masks: tuple[str | None, ...]
     finding_masks: tuple[str | None, ...]
+    lines: tuple[int | None, ...]
     remarks: tuple[str, ...] = ()
     problems: tuple[DataProblem, ...] = ()
     archive: str | None = None
@@ -109,11 +113,12 @@ class Listing:
 
     def content(self) -> list[Any]:
         """Everything but the pixels, as JSON values: part of what names the data set."""
-        columns = [getattr(self, name) for name in _COLUMNS if any(getattr(self, name))]
+        told = [name for name in _COLUMNS if name != "lines"]
+        columns = [getattr(self, name) for name in told if any(getattr(self, name))]
         return [self.classes, self.targets.tolist(), *columns]
 
 
-_COLUMNS = ("image_ids", "patients", "studies", "official", "views", "lung_masks", "finding_masks")
+_COLUMNS = ("image_ids", "patients", "studies", "official", "views", "lung_masks", "finding_masks", "lines")
 
 
 def listing_of(
@@ -141,6 +146,7 @@ def listing_of(
         views=tuple(row.view for row in rows),
         lung_masks=tuple(row.lung_mask for row in rows),
         finding_masks=tuple(row.finding_mask for row in rows),
+        lines=tuple(row.line for row in rows),
         remarks=tuple(remarks),
         problems=tuple(problems),
         archive=archive,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from trainables.data.csv_rows import csv_header, csv_rows
 from trainables.data.listing import Listing
 from trainables.data.paths import normal_path
 from trainables.data.problems import DataProblem
@@ -79,27 +79,13 @@ def _image_id(file: Path, line: int, path: str, rows: dict[str, int], prefixes: 
 
 def _read(file: Path) -> Iterator[tuple[int, str, str]]:
     """Line number, path and patient of every row."""
-    try:
-        with open(file, encoding="utf-8-sig", newline="") as stream:
-            header_line = stream.readline()
-            stream.seek(0)
-            delimiter = ";" if ";" in header_line and "," not in header_line else ","
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            column = _patient_column(file, [name.strip() for name in reader.fieldnames or ()])
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            for row in reader:
-                yield reader.line_num, row[PATH_COLUMN] or "", (row[column] or "").strip()
-    except OSError as error:
-        raise DataProblem(
-            f"{file}: the patients file cannot be read ({error.strerror}). Check the path.", "missing", file
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataProblem(
-            f"{file}: the patients file is no CSV text in UTF-8 ({error}). Save it as 'CSV UTF-8'.", "unreadable", file
-        ) from error
+    column = _patient_column(file, csv_header(file))
+    for row in csv_rows(file, (PATH_COLUMN, column)):
+        path, patient = row.cells
+        yield row.line, path, patient
 
 
-def _patient_column(file: Path, columns: list[str]) -> str:
+def _patient_column(file: Path, columns: Sequence[str]) -> str:
     column = next((name for name in PATIENT_COLUMNS if name in columns), None)
     if column is None or PATH_COLUMN not in columns:
         raise DataProblem(

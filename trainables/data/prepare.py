@@ -17,10 +17,11 @@ from trainables.data.fingerprint import fingerprint_folder, load_cache, save_cac
 from trainables.data.layouts import LAYOUTS, require_layout
 from trainables.data.listing import Listing
 from trainables.data.patients import with_patients
+from trainables.data.problems import all_problems
 from trainables.data.readers import archive_of
 from trainables.data.stored import load
 from trainables.data.tabulate import require_usable, tabulate
-from trainables.spec import DataSpec, FileSpec, Split, Synthetic, content_key
+from trainables.spec import DataSpec, FileSpec, Split, Synthetic, canonical_json, content_key
 
 __all__ = [
     "DataSource",
@@ -77,6 +78,17 @@ def list_images(spec: FileSpec, source: DataSource, renamed: Mapping[str, str] |
     return listing if source.patients is None else with_patients(listing, source.patients)
 
 
+def listing_name(spec: FileSpec) -> str:
+    """What a listing depends on: specifications of the same name list the same, so that files are looked through once."""
+    plain = {name: value for name, value in vars(spec).items() if name not in _AFTER_LISTING}
+    return canonical_json(plain)
+
+
+_AFTER_LISTING = {
+    "size", "down_sample", "seed", "min_images", "first_image_only", "view", "blank", "uncertain", "smoothed_low", "smoothed_high",
+}  # fmt: skip
+
+
 def fingerprints(listing: Listing, cache_file: Path | None = None) -> Fingerprints:
     """Name the content of a data set.
 
@@ -97,7 +109,14 @@ def fingerprints(listing: Listing, cache_file: Path | None = None) -> Fingerprin
     return Fingerprints(pixels=pixels, labels=labels)
 
 
-def decode(listing: Listing, size: int | None, folder: Path, on_progress: Progress | None = None) -> None:
+def decode(
+    listing: Listing,
+    size: int | None,
+    folder: Path,
+    on_progress: Progress | None = None,
+    *,
+    on_bad_image: Literal["error", "skip"] = "error",
+) -> None:
     """Decode every image that a data set names into a folder that exists and is empty.
 
     Args:
@@ -105,11 +124,17 @@ def decode(listing: Listing, size: int | None, folder: Path, on_progress: Progre
         size: side of the decoded images, None for that of an archive.
         folder: see `decode_all`.
         on_progress: called with the images done and the images there are.
+        on_bad_image: whether bad images are an error, or are noted and left black.
+
+    Raises:
+        BadImage: after all images were tried; it names the first bad ones.
     """
     side = size or listing.native_size
     if side is None:
         raise ValueError("decode() got no size, and the images have none of their own. Pass one.")
-    decode_all(listing, side, folder, on_progress, archive=archive_of(listing))
+    bad = decode_all(listing, side, folder, on_progress, archive=archive_of(listing))
+    if on_bad_image == "error" and (listing.problems or bad):
+        raise all_problems([*listing.problems, *bad])
 
 
 def prepare(
@@ -126,5 +151,5 @@ def prepare(
         return
     listing = list_images(spec, source)
     require_usable(listing, spec, split)
-    decode(listing, spec.size, folder, on_progress)
+    decode(listing, spec.size, folder, on_progress, on_bad_image=source.on_bad_image)
     tabulate(listing, spec, split, arrays=folder, folder=folder, on_bad_image=source.on_bad_image)

@@ -47,7 +47,7 @@ def tabulate(
     """
     ids = {name: row for row, name in enumerate(decoded_ids(arrays))}
     duplicates: NDArray[np.int64] = np.load(arrays / DUPLICATES)
-    equal = _equal(np.load(arrays / DIGESTS))
+    equal = equal_pictures(np.load(arrays / DIGESTS))
     bad = [*listing.problems, *bad_images(arrays, listing.root).values()]
     good = without(listing, bad)
     used = LAYOUTS[spec.kind].select(good, spec)
@@ -142,7 +142,7 @@ def among(listing: Listing, ids: dict[str, int], duplicates: NDArray[np.int64]) 
     return np.array([first.setdefault(root, row) for row, root in enumerate(roots.tolist())], np.int64)
 
 
-def _equal(digests: NDArray[np.uint8]) -> NDArray[np.int64]:
+def equal_pictures(digests: NDArray[np.uint8]) -> NDArray[np.int64]:
     """[images], row of the first equal picture."""
     _, first, inverse = np.unique(digests, axis=0, return_index=True, return_inverse=True)
     return np.asarray(first[inverse.reshape(-1)], np.int64)
@@ -168,6 +168,8 @@ def _splits(listing: Listing, groups: Groups, split: Split, official: list[Split
 
 
 def _require_two_classes(listing: Listing) -> None:
+    if not len(listing) and listing.problems:
+        raise all_problems(listing.problems)
     if len(listing.classes) < 2 and not listing.multilabel:
         held = repr(listing.classes[0]) if listing.classes else "none"
         raise DataProblem(

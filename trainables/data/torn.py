@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,12 @@ from trainables.data.listing import Listing
 from trainables.data.problems import DataProblem
 from trainables.spec import SplitName
 
+RANK: dict[SplitName | None, int] = {None: 0, "train": 0, "calib": 1, "val": 2, "test": 3}
+"""Of two splits that share a patient, the one of the higher rank keeps it: what results are reported on stays whole."""
+
 
 def torn_apart(listing: Listing, official: Sequence[SplitName | None], equal: NDArray[np.int64]) -> list[DataProblem]:
-    """Images of the training part whose patient, or whose double, is in a split that the data set holds out.
+    """Images whose patient, or whose double, is also in an official split of higher rank.
 
     Leaving them out makes the splits disjoint and keeps what results are reported on as it was published.
 
@@ -22,23 +26,29 @@ def torn_apart(listing: Listing, official: Sequence[SplitName | None], equal: ND
         official: split of every image by the data set, None for its training part.
         equal: [images], row of the first picture that is equal, pixel for pixel.
     """
-    held = {row: name for row, name in enumerate(official) if name}
-    if not held:
+    if not any(official):
         return []
-    patients = {listing.patients[row]: row for row in held if listing.patients[row] is not None}
-    pictures = {int(equal[row]): row for row in held}
+    ranks = [RANK[name] for name in official]
+    patients = _highest(listing.patients, ranks)
+    pictures = _highest(equal.tolist(), ranks)
     problems = []
-    for row in range(len(listing)):
-        if row in held:
-            continue
-        patient, picture = listing.patients[row], int(equal[row])
-        if patient is not None and patient in patients:
-            problems.append(_problem(listing, row, patients[patient], "patient_in_two_splits", "shows a patient of"))
-        elif picture in pictures:
+    for row, (who, picture, rank) in enumerate(zip(listing.patients, equal.tolist(), ranks, strict=True)):
+        if who is not None and ranks[patients[who]] > rank:
+            problems.append(_problem(listing, row, patients[who], "patient_in_two_splits", "shows the patient of"))
+        elif ranks[pictures[picture]] > rank:
             problems.append(
                 _problem(listing, row, pictures[picture], "duplicate_across_splits", "is the same picture as")
             )
     return problems
+
+
+def _highest(names: Sequence[Any], ranks: Sequence[int]) -> dict[Any, int]:
+    """For every name the row where its rank is highest."""
+    best: dict[Any, int] = {}
+    for row, name in enumerate(names):
+        if name not in best or ranks[row] > ranks[best[name]]:
+            best[name] = row
+    return best
 
 
 def across(duplicates: NDArray[np.int64], official: Sequence[SplitName | None]) -> tuple[str, ...]:
@@ -62,9 +72,10 @@ def across(duplicates: NDArray[np.int64], official: Sequence[SplitName | None]) 
 def _problem(listing: Listing, row: int, other: int, kind: str, what: str) -> DataProblem:
     path = listing.root / listing.image_ids[row]
     return DataProblem(
-        f"{path}: it is in {listing.official[row] or 'no split'!r} and {what} {listing.image_ids[other]} in "
+        f"{path}: it is in {listing.official[row] or 'train'!r} and {what} {listing.image_ids[other]} in "
         f"{listing.official[other]!r}, so that a network would be judged on what it has seen. Remove it, or leave such "
         "images out with --on-bad-image skip.",
         kind,
         path,
+        listing.lines[row],
     )

@@ -1,6 +1,6 @@
 """Losses over logits, and over the maps of the pass that made them."""
 
-from trainables.losses.build import LossOnLogits, build_loss
+from trainables.losses.build import LossOnLogits, build_loss, build_loss_for, build_multilabel_loss
 from trainables.losses.class_distinct import class_distinct, class_similarity
 from trainables.losses.cross_entropy import cross_entropy, inverse_frequency_weights, weighted_cross_entropy
 from trainables.losses.focal import focal
@@ -10,6 +10,8 @@ __all__ = [
     "Loss",
     "LossOnLogits",
     "build_loss",
+    "build_loss_for",
+    "build_multilabel_loss",
     "class_distinct",
     "class_similarity",
     "cross_entropy",

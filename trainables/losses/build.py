@@ -6,12 +6,19 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from trainables.losses.class_distinct import at_least_float32, class_distinct
 from trainables.losses.cross_entropy import cross_entropy, inverse_frequency_weights, weighted_cross_entropy
 from trainables.losses.focal import focal
 from trainables.losses.interface import Loss
+from trainables.losses.multilabel import (
+    binary_cross_entropy,
+    positive_weights,
+    sigmoid_focal,
+    weighted_binary_cross_entropy,
+)
 from trainables.models.classifier import Classifier
 from trainables.spec import ClassDistinct, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
 
@@ -53,3 +60,33 @@ def build_loss(spec: LossSpec, *, class_counts: Tensor) -> Loss:
             return LossOnLogits(functools.partial(focal, gamma=spec.gamma))
         case ClassDistinct():
             return functools.partial(class_distinct, lambda_cd=spec.lambda_cd)
+
+
+def build_multilabel_loss(spec: LossSpec, *, targets: Tensor) -> Loss:
+    """The same for labels that do not exclude each other: a sigmoid a label, entries without a truth left out.
+
+    `WeightedCrossEntropy` weighs the presence of every label by `positive_weights`. `ClassDistinct` adds L_CD to that one,
+    as paper P2 does, over the labels that the training split holds.
+
+    Args:
+        spec: one of the members of `LossSpec`.
+        targets: [images, labels] of the training split, NaN where a label is left out.
+    """
+    weighted = functools.partial(weighted_binary_cross_entropy, weights=positive_weights(targets))
+    match spec:
+        case CrossEntropy():
+            return LossOnLogits(functools.partial(binary_cross_entropy, label_smoothing=spec.label_smoothing))
+        case WeightedCrossEntropy():
+            return LossOnLogits(weighted)
+        case Focal():
+            return LossOnLogits(functools.partial(sigmoid_focal, gamma=spec.gamma))
+        case ClassDistinct():
+            present = torch.nonzero((targets > 0).any(0))[:, 0]
+            return functools.partial(class_distinct, lambda_cd=spec.lambda_cd, of_logits=weighted, mapped=present)
+
+
+def build_loss_for(spec: LossSpec, targets: Tensor, classes: int) -> Loss:
+    """Make the loss for the targets of the training split: class numbers [images], or [images, labels]."""
+    if targets.ndim == 2:
+        return build_multilabel_loss(spec, targets=targets)
+    return build_loss(spec, class_counts=torch.bincount(targets, minlength=classes))

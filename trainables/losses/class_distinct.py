@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -41,7 +43,13 @@ def class_similarity(maps: Tensor) -> Tensor:
 
 
 def class_distinct(
-    classifier: Classifier, images: Tensor, targets: Tensor, *, lambda_cd: float
+    classifier: Classifier,
+    images: Tensor,
+    targets: Tensor,
+    *,
+    lambda_cd: float,
+    of_logits: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
+    mapped: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """`L = cross entropy + lambda_cd L_CD`, and the logits, from one pass of the backbone (P2's L_Total, lambda_2 = 0).
 
@@ -54,6 +62,14 @@ def class_distinct(
     terms, and since dropout keeps a channel's mean, the channels' weights are right in the mean.
 
     Under `torch.no_grad()` or `torch.inference_mode()` the same number comes back without a graph.
+
+    Args:
+        classifier: in the mode that the caller has set.
+        images: [batch, 1, height, width], intensities in [0, 1].
+        targets: whatever `of_logits` takes.
+        lambda_cd: weight of L_CD.
+        of_logits: the other term, from logits and targets.
+        mapped: numbers of the classes or labels whose maps L_CD compares; all of them where left out.
     """
     wants_gradient = torch.is_grad_enabled()
     with torch.inference_mode(False), torch.set_grad_enabled(wants_gradient):
@@ -67,7 +83,9 @@ def class_distinct(
         if not wants_gradient:
             logits, maps = logits.detach(), maps.detach()
         logits = at_least_float32(logits)
-        loss = functional.cross_entropy(logits, targets) + lambda_cd * class_similarity(at_least_float32(maps))
+        if mapped is not None:
+            maps = maps[:, mapped.to(maps.device)]
+        loss = of_logits(logits, targets) + lambda_cd * class_similarity(at_least_float32(maps))
     return loss, logits
 
 

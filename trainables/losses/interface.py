@@ -17,11 +17,11 @@ class Loss(Protocol):
     """
 
     def __call__(self, classifier: Classifier, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the scalar loss, and the logits [batch, classes] of the same pass in float32 or better.
+        """Return the scalar loss, and the logits [batch, classes or labels] of the same pass in float32 or better.
 
         Args:
             classifier: in the mode and under the autocast that the caller has set.
             images: [batch, 1, height, width], intensities in [0, 1].
-            targets: [batch], class numbers.
+            targets: [batch], class numbers; or [batch, labels], probabilities, NaN where a label is left out.
         """
         ...

@@ -1,4 +1,4 @@
-"""Metrics of classifiers, all from `Predictions`: members pooled in log space, double precision, nothing but torch."""
+"""Metrics of classifiers, all from predictions: members pooled in log space, double precision, nothing but torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from trainables.metrics.calibration import (
     ReliabilityCurve,
     brier,
     negative_log_likelihood,
-    reliability,
     reliability_of,
 )
 from trainables.metrics.classification import (
@@ -25,8 +24,16 @@ from trainables.metrics.classification import (
     precision,
     predicted_classes,
     recall,
+    right_and_known,
+)
+from trainables.metrics.multilabel import (
+    evaluate_labels,
+    label_headline,
+    label_reliability,
+    predicted_labels,
 )
 from trainables.metrics.uncertainty import disagreement, mutual_information, predictive_entropy
+from trainables.multilabel import AnyPredictions, MultiLabelPredictions
 from trainables.predictions import Predictions
 
 __all__ = [
@@ -41,21 +48,30 @@ __all__ = [
     "mutual_information",
     "negative_log_likelihood",
     "predicted_classes",
+    "predicted_labels",
     "predictive_entropy",
     "prefixed",
     "reliability",
+    "right_and_known",
 ]
 
 HEADLINE = ("accuracy", "macro_f1", "nll", "brier", "ece")
 
 
-def headline(predictions: Predictions, *, bins: int = BINS) -> dict[str, float]:
-    """The metrics named in `HEADLINE`: cheap enough for every epoch."""
-    return _headline(predictions, predictions.pooled_log_probs(), outcomes(predictions), bins)
+def headline(predictions: AnyPredictions, *, bins: int = BINS) -> dict[str, float | None]:
+    """The metrics named in `HEADLINE`, of labels also `auroc`: cheap enough for every epoch.
+
+    None of them is None for classes; of labels it may be, where too few are known (see `label_headline`).
+    """
+    if isinstance(predictions, MultiLabelPredictions):
+        return label_headline(predictions, bins=bins)
+    return {**_headline(predictions, predictions.pooled_log_probs(), outcomes(predictions), bins)}
 
 
-def evaluate(predictions: Predictions, classes: Sequence[str], *, bins: int = BINS) -> dict[str, float | None]:
+def evaluate(predictions: AnyPredictions, classes: Sequence[str], *, bins: int = BINS) -> dict[str, float | None]:
     """The headline, `auroc` (mean over the classes where it is defined) and recall, precision and AUROC by class.
+
+    Of labels also the area under the precision-recall curve and the calibration error by label.
 
     Args:
         predictions: of one network or an ensemble.
@@ -65,11 +81,13 @@ def evaluate(predictions: Predictions, classes: Sequence[str], *, bins: int = BI
     Raises:
         ValueError: another number of names than of classes.
     """
-    names = class_names(classes)
-    if len(names) != predictions.classes:
+    names, columns = class_names(classes), predictions.logits.shape[2]
+    if len(names) != columns:
         raise ValueError(
-            f"evaluate() got {len(names)} class names for predictions of {predictions.classes} classes. Pass one a class."
+            f"evaluate() got {len(names)} class names for predictions of {columns} classes. Pass one a class."
         )
+    if isinstance(predictions, MultiLabelPredictions):
+        return evaluate_labels(predictions, names, bins=bins)
     log_probs, counts = predictions.pooled_log_probs(), outcomes(predictions)
     areas = auroc(log_probs, predictions.targets)
     result: dict[str, float | None] = {**_headline(predictions, log_probs, counts, bins), "auroc": mean_defined(areas)}
@@ -78,7 +96,20 @@ def evaluate(predictions: Predictions, classes: Sequence[str], *, bins: int = BI
     return result
 
 
-def evaluate_splits(predictions: Iterable[Predictions], classes: Sequence[str]) -> dict[str, float | None]:
+def reliability(predictions: AnyPredictions, bins: int = BINS) -> ReliabilityCurve:
+    """Accuracy against confidence of the pooled prediction, for a reliability diagram.
+
+    Of labels the share present against the probability, over all entries that are known.
+
+    Raises:
+        ValueError: fewer bins than one.
+    """
+    if isinstance(predictions, MultiLabelPredictions):
+        return label_reliability(predictions, bins)
+    return reliability_of(predictions.pooled_log_probs(), predictions.targets, bins)
+
+
+def evaluate_splits(predictions: Iterable[AnyPredictions], classes: Sequence[str]) -> dict[str, float | None]:
     """`evaluate` of several splits, named `split/metric`."""
     result: dict[str, float | None] = {}
     for each in predictions:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.predictions import Predictions
-
 BINS = 15
 
 
@@ -21,12 +19,14 @@ class ReliabilityCurve:
         counts: [bins], images in each bin.
         confidence: [bins], their mean probability of the predicted class; NaN in an empty bin.
         accuracy: [bins], the share of them that is right; NaN in an empty bin.
+        counted: `images` with their predicted class, or `labels` of images with the probability that they are present.
     """
 
     edges: Tensor
     counts: Tensor
     confidence: Tensor
     accuracy: Tensor
+    counted: str = "images"
 
     def calibration_error(self) -> float:
         """ECE = sum over bins of counts / images * |accuracy - confidence| (Guo et al. 2017, equation 3)."""
@@ -50,22 +50,21 @@ def brier(log_probs: Tensor, targets: Tensor) -> float:
     return float((log_probs.exp() - truth).square().sum(dim=1).mean())
 
 
-def reliability(predictions: Predictions, bins: int = BINS) -> ReliabilityCurve:
-    """Accuracy against confidence of the pooled prediction, for a reliability diagram.
+def reliability_of(log_probs: Tensor, targets: Tensor, bins: int = BINS) -> ReliabilityCurve:
+    """Accuracy against confidence, from log probabilities [images, classes] and targets [images]."""
+    top, chosen = log_probs.max(dim=1)
+    return curve_of(top.exp(), (chosen == targets).double(), bins)
+
+
+def curve_of(confidence: Tensor, right: Tensor, bins: int = BINS, counted: str = "images") -> ReliabilityCurve:
+    """The same from the probability of anything, and whether it was so, each [entries] in double precision.
 
     Raises:
         ValueError: fewer bins than one.
     """
-    return reliability_of(predictions.pooled_log_probs(), predictions.targets, bins)
-
-
-def reliability_of(log_probs: Tensor, targets: Tensor, bins: int = BINS) -> ReliabilityCurve:
-    """The same from log probabilities [images, classes] and targets [images]."""
     if bins < 1:
         raise ValueError(f"reliability() was asked for {bins} bins; it needs at least 1.")
-    top, chosen = log_probs.max(dim=1)
-    confidence, right = top.exp(), (chosen == targets).double()
-    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64, device=log_probs.device)
+    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64, device=confidence.device)
     place = torch.bucketize(confidence, edges[1:-1])
     counts = torch.bincount(place, minlength=bins)
     return ReliabilityCurve(
@@ -73,4 +72,5 @@ def reliability_of(log_probs: Tensor, targets: Tensor, bins: int = BINS) -> Reli
         counts=counts,
         confidence=torch.bincount(place, weights=confidence, minlength=bins) / counts,
         accuracy=torch.bincount(place, weights=right, minlength=bins) / counts,
+        counted=counted,
     )

@@ -46,6 +46,19 @@ def outcomes(predictions: Predictions) -> Outcomes:
     )
 
 
+def right_and_known(logits: Tensor, targets: Tensor) -> tuple[int, int]:
+    """How many predictions of a batch are right, and how many there are whose truth is known.
+
+    Args:
+        logits: [batch, classes], the most probable class is predicted; or [batch, labels], those above 0 are.
+        targets: [batch], class numbers; or [batch, labels], above one half where present, NaN where unknown.
+    """
+    if targets.ndim == 1:
+        return int((logits.argmax(1) == targets).sum()), len(targets)
+    known = ~targets.isnan()
+    return int((((logits > 0) == (targets > 0.5)) & known).sum()), int(known.sum())
+
+
 def accuracy(counts: Outcomes) -> float:
     """Share of images whose most probable class is the true one."""
     return float(counts.hits.sum() / counts.actual.sum())
@@ -77,16 +90,16 @@ def auroc(log_probs: Tensor, targets: Tensor) -> list[float | None]:
         log_probs: [images, classes]; only their order within a class matters.
         targets: [images].
     """
-    return [_rank_auroc(log_probs[:, n], targets == n) for n in range(log_probs.shape[1])]
+    return [rank_auroc(log_probs[:, n], targets == n) for n in range(log_probs.shape[1])]
 
 
-def mean_defined(values: list[float | None]) -> float | None:
-    """Mean of the values that are defined, None where none is."""
-    defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined) if defined else None
+def rank_auroc(scores: Tensor, positive: Tensor) -> float | None:
+    """Area under one ROC curve; see `auroc`.
 
-
-def _rank_auroc(scores: Tensor, positive: Tensor) -> float | None:
+    Args:
+        scores: [images], of which only the order matters.
+        positive: [images], bool.
+    """
     m, n = int(positive.sum()), int((~positive).sum())
     if m == 0 or n == 0:
         return None
@@ -94,6 +107,12 @@ def _rank_auroc(scores: Tensor, positive: Tensor) -> float | None:
     last_rank = ties.cumsum(0).double()
     ranks = last_rank - (ties.double() - 1) / 2
     return float((ranks[place][positive].sum() - m * (m + 1) / 2) / (m * n))
+
+
+def mean_defined(values: list[float | None]) -> float | None:
+    """Mean of the values that are defined, None where none is."""
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else None
 
 
 def _count(classes: Tensor, size: int) -> Tensor:

@@ -18,7 +18,7 @@ from trainables.explain.grad_cam import grad_cam, upsample
 from trainables.explain.inference import inference_copy
 from trainables.explain.localisation import localise
 from trainables.models.classifier import Classifier
-from trainables.posthoc.interface import PosthocResult, TrainedNetwork
+from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
 from trainables.predictions import Predictions
 from trainables.spec import Aopc
 
@@ -40,11 +40,11 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
     `/masks` [up to 8, height, width] with `/predicted`, `/targets`, `/rows`.
 
     Raises:
-        ValueError: images and predictions of the split are not in the same order.
+        ValueError: images and predictions of the split are not in the same order, or images have several labels.
     """
     seconds: dict[str, float] = {}
     with _timed(seconds, "load"):
-        predictions, images = network.predictions(task.split), network.images(task.split)
+        predictions, images = class_predictions(task, network, task.split), network.images(task.split)
         _require_same_order(predictions, images)
         classifier = network.classifier().to("cuda" if torch.cuda.is_available() else "cpu")
         predicted = predictions.pooled_log_probs().argmax(1).cpu()

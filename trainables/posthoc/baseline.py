@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,15 @@ from torch.nn import functional
 
 from trainables.data.images import ImageSet, Rows
 from trainables.metrics import evaluate_splits, headline
+from trainables.multilabel import AnyPredictions, MultiLabelPredictions
 from trainables.posthoc.interface import PosthocResult
+from trainables.posthoc.one_vs_rest import (
+    LabelModel,
+    fit_labels,
+    label_logits,
+    logistic_regression,
+    unfitted_remarks,
+)
 from trainables.posthoc.stopwatch import Stopwatch
 from trainables.predictions import Predictions
 from trainables.spec import SPLITS, PixelBaseline
@@ -23,6 +32,8 @@ _AT_ONCE = 1024
 
 def run(task: PixelBaseline, images: ImageSet) -> PosthocResult:
     """Fit multinomial logistic regression on standardised pixels of train, its penalty chosen on val.
+
+    Labels that do not exclude each other get a regression each, under the same penalty.
 
     The images are reduced to `task.size` pixels a side by area averaging, which the linear model gains from.
     Metrics are `split/metric` as of every network; `val/inverse_penalty` is the chosen strength.
@@ -38,15 +49,19 @@ def run(task: PixelBaseline, images: ImageSet) -> PosthocResult:
         mean, deviation = flat[train].mean(0), flat[train].std(0) + 1e-6
         flat = (flat - mean) / deviation
     with watch.stage("fit"):
-        fitted = [_fit(flat[train], images.targets[train], strength) for strength in STRENGTHS]
-        on_val = [headline(_predict(model, flat, images, "val"))["nll"] for model in fitted]
-        best = int(np.argmin(on_val))
+        fit, predict = (fit_labels, _predict_labels) if images.multilabel else (logistic_regression, _predict)
+        fitted = [fit(flat[train], images.targets[train], strength) for strength in STRENGTHS]
+        on_val = [headline(predict(model, flat, images, "val"))["nll"] for model in fitted]
+        best = int(np.argmin([np.inf if nll is None else nll for nll in on_val]))
     with watch.stage("evaluate"):
         splits = [split for split in SPLITS if split != "train" and (images.splits == split).any()]
-        predictions: dict[str, Predictions] = {split: _predict(fitted[best], flat, images, split) for split in splits}
+        predictions: dict[str, AnyPredictions] = {split: predict(fitted[best], flat, images, split) for split in splits}
         metrics = evaluate_splits(predictions.values(), images.classes)
     return PosthocResult(
-        metrics={**metrics, "val/inverse_penalty": STRENGTHS[best]}, predictions=predictions, seconds=watch.seconds
+        metrics={**metrics, "val/inverse_penalty": STRENGTHS[best]},
+        predictions=predictions,
+        remarks=unfitted_remarks(fitted[best], images.classes) if images.multilabel else (),
+        seconds=watch.seconds,
     )
 
 
@@ -62,18 +77,19 @@ def _reduced_block(pixels: NDArray[np.uint8], side: int) -> Tensor:
     return functional.adaptive_avg_pool2d(whole, (side, side)).flatten(1)
 
 
-def _fit(rows: NDArray[np.float32], targets: NDArray[np.int64], strength: float) -> Any:
-    import warnings
+def _predict_labels(
+    models: Sequence[LabelModel], flat: NDArray[np.float32], images: ImageSet, split: str
+) -> AnyPredictions:
+    rows = np.flatnonzero(images.splits == split)
+    return MultiLabelPredictions(
+        logits=torch.from_numpy(label_logits(models, flat[rows]))[None],
+        targets=torch.from_numpy(images.targets[rows].copy()),
+        image_ids=tuple(images.image_ids[row] for row in rows),
+        split=split,
+    )
 
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=strength, max_iter=200).fit(rows, targets)
-
-
-def _predict(model: Any, flat: NDArray[np.float32], images: ImageSet, split: str) -> Predictions:
+def _predict(model: Any, flat: NDArray[np.float32], images: ImageSet, split: str) -> AnyPredictions:
     rows = np.flatnonzero(images.splits == split)
     scores = np.asarray(model.decision_function(flat[rows]), dtype=np.float64)
     if scores.ndim == 1:  # two classes: one score, of the second

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from trainables.metrics import disagreement, evaluate_splits, mutual_information, predictive_entropy, prefixed
+from trainables.multilabel import AnyPredictions
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, calibration_split, evaluated_splits
 from trainables.posthoc.stopwatch import Stopwatch
-from trainables.posthoc.temperature import TEMPERATURE, apply_temperature, fit_temperature, range_remarks
-from trainables.predictions import Predictions, join_members
+from trainables.posthoc.temperature import TEMPERATURE, apply_temperature, fit_temperature, known_remarks, range_remarks
+from trainables.predictions import join_members
 from trainables.spec import Ensemble
 
 
@@ -34,7 +35,7 @@ def run(task: Ensemble, members: Sequence[TrainedNetwork]) -> PosthocResult:
     first = ordered[0]
     with watch.stage("pool"):
         splits = evaluated_splits(first.spec.split)
-        joined: dict[str, Predictions] = {
+        joined: dict[str, AnyPredictions] = {
             split: join_members([member.predictions(split) for member in ordered]) for split in splits
         }
         pooled = {split: each.pooled() for split, each in joined.items()}
@@ -49,12 +50,12 @@ def run(task: Ensemble, members: Sequence[TrainedNetwork]) -> PosthocResult:
         metrics=metrics,
         predictions=pooled | {f"temperature/{name}": each for name, each in calibrated.items()},
         tensors=_per_image(joined),
-        remarks=remarks + range_remarks(temperature),
+        remarks=remarks + known_remarks(pooled[split]) + range_remarks(temperature),
         seconds=watch.seconds,
     )
 
 
-def _per_image(joined: dict[str, Predictions]) -> dict[str, Tensor]:
+def _per_image(joined: dict[str, AnyPredictions]) -> dict[str, Tensor]:
     measures = {"entropy": predictive_entropy, "mutual_information": mutual_information, "disagreement": disagreement}
     return {f"{name}/{split}": measure(each) for split, each in joined.items() for name, measure in measures.items()}
 

@@ -6,15 +6,25 @@ from trainables.metrics import evaluate_splits, predictive_entropy
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, evaluated_splits
 from trainables.posthoc.stopwatch import Stopwatch
 from trainables.spec import Evaluation
+from trainables.studies import study_metrics
 
 
 def run(task: Evaluation, network: TrainedNetwork) -> PosthocResult:
-    """Metrics on val, calib and test, and the predictive entropy of their images as `entropy/<split>`."""
+    """Metrics on val, calib and test, and the predictive entropy of their images as `entropy/<split>`.
+
+    Where the data set knows studies (visits) of several images, also the metrics of studies, as `split/study_accuracy`.
+    """
     watch = Stopwatch()
     with watch.stage("evaluate"):
         predictions = [network.predictions(split) for split in evaluated_splits(network.spec.split)]
-        return PosthocResult(
-            metrics=evaluate_splits(predictions, network.classes),
-            tensors={f"entropy/{each.split}": predictive_entropy(each) for each in predictions},
-            seconds=watch.seconds,
-        )
+        metrics = evaluate_splits(predictions, network.classes)
+        remarks: tuple[str, ...] = ()
+        for split, each in zip(evaluated_splits(network.spec.split), predictions, strict=True):
+            of_studies, said = study_metrics(each, network.studies(split), network.classes)
+            metrics, remarks = {**metrics, **of_studies}, (*remarks, *said)
+    return PosthocResult(
+        metrics=metrics,
+        tensors={f"entropy/{each.split}": predictive_entropy(each) for each in predictions},
+        remarks=remarks,
+        seconds=watch.seconds,
+    )

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from trainables.data.images import ImageSet
 from trainables.models.classifier import Classifier
+from trainables.multilabel import AnyPredictions
 from trainables.predictions import Predictions
-from trainables.spec import Split, SplitName, TrialSpec
+from trainables.spec import Aopc, Laplace, Split, SplitName, TrialSpec
 
 
 class TrainedNetwork(Protocol):
@@ -32,8 +33,12 @@ class TrainedNetwork(Protocol):
         """Names of the classes in the order of the logits."""
         ...
 
-    def predictions(self, split: SplitName) -> Predictions:
+    def predictions(self, split: SplitName) -> AnyPredictions:
         """Logits from the one pass after training; one member."""
+        ...
+
+    def studies(self, split: SplitName) -> tuple[str, ...] | None:
+        """The study of each image, rows as in `predictions`; None where the data set knows none."""
         ...
 
     def features(self, split: SplitName) -> Tensor:
@@ -66,7 +71,7 @@ class PosthocResult:
     """
 
     metrics: Mapping[str, float | None]
-    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    predictions: Mapping[str, AnyPredictions] = field(default_factory=dict)
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -83,3 +88,18 @@ def calibration_split(split: Split) -> tuple[SplitName, tuple[str, ...]]:
         return "calib", ()
     remark = "There is no calib split, so calibration was fitted on val, which also chose the epoch and the trial."
     return "val", (remark,)
+
+
+def class_predictions(task: Laplace | Aopc, network: TrainedNetwork, split: SplitName) -> Predictions:
+    """Predictions of a network that knows one class an image, for tasks that are defined for those only.
+
+    Raises:
+        ValueError: the network predicts labels that do not exclude each other.
+    """
+    predictions = network.predictions(split)
+    if not isinstance(predictions, Predictions):
+        raise ValueError(
+            f"The task {task.name!r} is defined for one class an image, and {network.key} predicts several labels "
+            f"({', '.join(network.classes)}). Take it out of the sweep's posthoc; evaluation, temperature and ensembles work."
+        )
+    return predictions

@@ -17,7 +17,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from trainables.metrics import evaluate_splits, negative_log_likelihood
 from trainables.posthoc.curvature import Curvature, DiagCurvature, FullCurvature, KronCurvature, Structure, eigen
-from trainables.posthoc.interface import PosthocResult, TrainedNetwork, calibration_split, evaluated_splits
+from trainables.posthoc.interface import (
+    PosthocResult,
+    TrainedNetwork,
+    calibration_split,
+    class_predictions,
+    evaluated_splits,
+)
 from trainables.posthoc.memory import NotEnoughMemoryError, available_bytes
 from trainables.posthoc.posterior import (
     GRID,
@@ -86,11 +92,12 @@ def run(task: Laplace, network: TrainedNetwork) -> PosthocResult:
     Tensors: the posterior (`load_posterior` reads it). Seconds: fit, prior_precision, predict; import and evaluate apart.
 
     Raises:
+        ValueError: the network predicts several labels an image.
         NotEnoughMemoryError: the full structure does not fit.
     """
+    train = class_predictions(task, network, "train")
     watch, head = Stopwatch(), network.head()
     require_memory(task, head)
-    train = network.predictions("train")
     with watch.stage("import"):  # seconds that the first task of a process pays, whatever its structure
         import laplace  # noqa: F401
     with watch.stage("fit"):
@@ -101,7 +108,9 @@ def run(task: Laplace, network: TrainedNetwork) -> PosthocResult:
         samples = task.samples if task.predictive == "mc" else None
         splits = evaluated_splits(network.spec.split)
         members: dict[str, Predictions] = {
-            split: laplace_predictions(posterior, network.features(split), network.predictions(split), samples=samples)
+            split: laplace_predictions(
+                posterior, network.features(split), class_predictions(task, network, split), samples=samples
+            )
             for split in splits
         }
     with watch.stage("evaluate"):

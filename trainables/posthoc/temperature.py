@@ -7,40 +7,48 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from trainables.image_predictions import ImagePredictions, Kind
 from trainables.metrics import evaluate_splits, headline, negative_log_likelihood, prefixed
+from trainables.metrics.multilabel import entry_losses
+from trainables.multilabel import AnyPredictions, MultiLabelPredictions
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, calibration_split, evaluated_splits
 from trainables.posthoc.stopwatch import Stopwatch
-from trainables.predictions import LEAST_LOG_PROB, Predictions, pool
+from trainables.predictions import LEAST_LOG_PROB, pool
 from trainables.spec import Temperature
 
 SMALLEST, LARGEST = 0.05, 20.0
 TEMPERATURE = "calib/temperature"
 
 
-def fit_temperature(predictions: Predictions) -> float:
+def fit_temperature(predictions: AnyPredictions) -> float:
     """The T in [0.05, 20] that minimises the NLL of softmax(z / T).
 
     With b = 1 / T the NLL is convex, its slope is mean(E_p[z] - z_target) with p = softmax(b z) and its curvature
     mean(Var_p[z]); a Newton iteration kept inside a shrinking bracket finds the zero of the slope. Several members are
     pooled first: z is then the logarithm of their mean probability.
 
+    Of labels the same holds with the NLL of sigmoid(z / T) over the known entries: a label is two classes with the logits 0
+    and z, the log odds of the mean probability.
+
     Args:
         predictions: on 'calib', or on 'val' where the data set is too small for a calib split.
 
     Returns:
-        T, exactly 1.0 where no other value has a lower NLL.
+        T, exactly 1.0 where no other value has a lower NLL, or no label is known.
 
     Raises:
         ValueError: predictions on another split.
     """
     _require_calibration_split(predictions)
+    if isinstance(predictions, MultiLabelPredictions):
+        return _fit_labels(predictions)
     logits, targets = scores(predictions), predictions.targets
     inverse = _minimise(logits - logits.gather(1, targets[:, None]))
     return 1.0 / inverse if _nll(logits * inverse, targets) < _nll(logits, targets) else 1.0
 
 
-def apply_temperature(predictions: Predictions, temperature: float) -> Predictions:
-    """The same images under softmax(z / T), as one member; several members are pooled first.
+def apply_temperature(predictions: Kind, temperature: float) -> Kind:
+    """The same images under softmax(z / T) or sigmoid(z / T), as one member; several members are pooled first.
 
     Raises:
         ValueError: a temperature that is not above 0.
@@ -53,7 +61,7 @@ def apply_temperature(predictions: Predictions, temperature: float) -> Predictio
 
 
 def temperature_metrics(
-    val: Predictions, calib: Predictions, classes: Sequence[str] | None = None
+    val: AnyPredictions, calib: AnyPredictions, classes: Sequence[str] | None = None
 ) -> dict[str, float | None]:
     """The headline on val after a temperature fitted on calib, for the report of an epoch.
 
@@ -72,10 +80,11 @@ def run(task: Temperature, network: TrainedNetwork) -> PosthocResult:
     watch = Stopwatch()
     split, remarks = calibration_split(network.spec.split)
     with watch.stage("fit"):
-        temperature = fit_temperature(network.predictions(split))
+        fitted_on = network.predictions(split)
+        temperature = fit_temperature(fitted_on)
     with watch.stage("evaluate"):
         splits = evaluated_splits(network.spec.split)
-        calibrated: dict[str, Predictions] = {
+        calibrated: dict[str, AnyPredictions] = {
             name: apply_temperature(network.predictions(name), temperature) for name in splits
         }
         metrics = {**evaluate_splits(calibrated.values(), network.classes), TEMPERATURE: temperature}
@@ -83,13 +92,15 @@ def run(task: Temperature, network: TrainedNetwork) -> PosthocResult:
         metrics=metrics,
         predictions=calibrated,
         tensors={"temperature": torch.tensor(temperature, dtype=torch.float64)},
-        remarks=remarks + range_remarks(temperature),
+        remarks=remarks + known_remarks(fitted_on) + range_remarks(temperature),
         seconds=watch.seconds,
     )
 
 
-def scores(predictions: Predictions) -> Tensor:
-    """What is divided by the temperature: the only member's logits, or the pooled log probabilities."""
+def scores(predictions: ImagePredictions) -> Tensor:
+    """What is divided by the temperature: the only member's logits, or the pooled log probabilities or log odds."""
+    if isinstance(predictions, MultiLabelPredictions):
+        return predictions.pooled_log_odds()
     return scores_of(predictions.logits)
 
 
@@ -107,7 +118,27 @@ def range_remarks(temperature: float) -> tuple[str, ...]:
     return (f"The temperature {temperature:g} stands at the end of its range: the calibration split says too little.",)
 
 
-def _require_calibration_split(predictions: Predictions) -> None:
+def known_remarks(predictions: AnyPredictions) -> tuple[str, ...]:
+    """A sentence for the report where the calibration split knows no label, so that nothing can be fitted on it."""
+    if isinstance(predictions, MultiLabelPredictions) and not predictions.known().any():
+        return (
+            f"No label of {predictions.split} is known, so the temperature stays at 1: nothing could be calibrated.",
+        )
+    return ()
+
+
+def _fit_labels(predictions: MultiLabelPredictions) -> float:
+    known = predictions.known()
+    log_odds, targets = predictions.pooled_log_odds()[known], predictions.targets.double()[known]
+    if not len(targets):
+        return 1.0
+    as_classes = torch.stack([torch.zeros_like(log_odds), log_odds], dim=1)
+    inverse = _minimise(as_classes - (targets * log_odds)[:, None])
+    losses = [entry_losses(log_odds * scale, targets).mean() for scale in (inverse, 1.0)]
+    return 1.0 / inverse if losses[0] < losses[1] else 1.0
+
+
+def _require_calibration_split(predictions: AnyPredictions) -> None:
     if predictions.split in ("calib", "val"):
         return
     why = {
@@ -121,7 +152,10 @@ def _require_calibration_split(predictions: Predictions) -> None:
 
 
 def _minimise(margins: Tensor) -> float:
-    """The inverse temperature at which the NLL of margins z - z_target, [images, classes], is smallest."""
+    """The inverse temperature at which the NLL of margins z - z_target, [images, classes], is smallest.
+
+    Of a target that is a distribution, z_target is the mean of z under it.
+    """
     low, high, inverse = 1 / LARGEST, 1 / SMALLEST, 1.0
     if _slope(margins, low)[0] >= 0:
         return low

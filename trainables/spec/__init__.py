@@ -1,7 +1,8 @@
 """Descriptions of what is computed, as frozen dataclasses with a canonical JSON form. Imports no torch."""
 
+from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import canonical_json, content_key, from_plain, nearest, to_plain
-from trainables.spec.data import SPLITS, Augmentation, DataSpec, Split, SplitName, Synthetic
+from trainables.spec.data import SPLITS, DataSpec, Split, SplitName, Synthetic
 from trainables.spec.layouts import (
     CHEXPERT_FIVE,
     CHEXPERT_LABELS,
@@ -38,6 +39,7 @@ from trainables.spec.posthoc import (
     Temperature,
     posthoc_key,
 )
+from trainables.spec.sampling import Sampling
 from trainables.spec.trial import TrialSpec, data_key, fit_key, images_key, network_key
 from trainables.spec.versions import VERSIONS
 
@@ -69,6 +71,7 @@ __all__ = [
     "Optimizer",
     "PixelBaseline",
     "PosthocSpec",
+    "Sampling",
     "Schedule",
     "SmallCNN",
     "Split",

@@ -1,4 +1,4 @@
-"""What images a trial sees: the data set, how it is split, how it is augmented. No torch here."""
+"""What images a trial sees: the data set, and how it is split. No torch here."""
 
 from __future__ import annotations
 
@@ -81,33 +81,6 @@ class Split:
                 f"split: val + calib + test is {self.val + self.calib + self.test:.2f}, which leaves under 5 % to train "
                 "on. Make one of them smaller."
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """Random changes of a training image, drawn per image on the training device.
-
-    Attributes:
-        flip: mirror left and right half of the time (moves the heart: off by default).
-        shift: largest translation as a share of the side.
-        rotate_degrees: largest rotation either way.
-        zoom: largest relative change of scale either way.
-        brightness: largest change added to intensities in [0, 1].
-        contrast: largest relative change of contrast.
-    """
-
-    flip: bool = False
-    shift: float = 0.0
-    rotate_degrees: float = 0.0
-    zoom: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("shift", "zoom", "brightness", "contrast"):
-            _share(f"augmentation/{name}", getattr(self, name))
-        if not 0 <= self.rotate_degrees <= 180:
-            raise ValueError(f"augmentation/rotate_degrees is {self.rotate_degrees}; it lies between 0 and 180.")
 
 
 def _share(name: str, value: float) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import content_key
-from trainables.spec.data import Augmentation, DataSpec, Split
+from trainables.spec.data import DataSpec, Split
 from trainables.spec.network import CrossEntropy, LossSpec, ModelSpec, Optimizer, Schedule
+from trainables.spec.sampling import Sampling
 from trainables.spec.versions import VERSIONS
 
 
@@ -26,6 +28,7 @@ class TrialSpec:
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
 
     def with_seed(self, seed: int) -> TrialSpec:

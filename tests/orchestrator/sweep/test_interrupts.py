@@ -86,6 +86,9 @@ class SignalsWhileDecoding(Watcher):
         if self.decoded == 1:
             signal.raise_signal(signal.SIGINT)
 
+    def data_ready(self, text: str) -> None:
+        pass
+
 
 def test_a_signal_ends_the_decoding_of_images_and_the_next_start_does_it_anew(tmp_path: Path) -> None:
     watcher = SignalsWhileDecoding()

@@ -84,6 +84,9 @@ class Watcher:
     def decoding(self, done: int, total: int) -> None:
         pass
 
+    def data_ready(self, text: str) -> None:
+        pass
+
 
 def launch(storage: Path, **changes: Any) -> Launch:
     """A launch of the tiny sweep with some of its fields changed."""

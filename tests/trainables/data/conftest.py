@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 from PIL import Image
 
@@ -14,6 +15,15 @@ def radiograph(seed: int, size: int = 48) -> Image.Image:
     """A smooth grey image of its own for every seed."""
     coarse = np.random.default_rng(seed).integers(0, 256, (8, 8), dtype=np.uint8)
     return Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
+
+
+def write_metadata(path: Path, names: list[str]) -> None:
+    """Write `<class>.metadata.xlsx` with the columns that Kaggle's has."""
+    book = openpyxl.Workbook()
+    book.active.append(["FILE NAME", "FORMAT", "SIZE", "URL"])
+    for name in names:
+        book.active.append([name, "PNG", "299*299", "https://example.org"])
+    book.save(path)
 
 
 @pytest.fixture
@@ -27,8 +37,9 @@ def covid_folder(tmp_path: Path) -> Callable[..., Path]:
         for number, name in enumerate(classes):
             folder = root / name / "images"
             folder.mkdir(parents=True)
-            (root / f"{name}.metadata.xlsx").write_bytes(b"PK")
-            for n in range(1, 1 + (images if isinstance(images, int) else images[name])):
+            count = images if isinstance(images, int) else images[name]
+            write_metadata(root / f"{name}.metadata.xlsx", [f"{name.upper()}-{n}" for n in range(1, 1 + count)])
+            for n in range(1, 1 + count):
                 radiograph(1000 * number + n).save(folder / f"{name}-{n}.png")
                 if masks:
                     (root / name / "masks").mkdir(exist_ok=True)

@@ -6,7 +6,6 @@ import pytest
 
 from trainables.data import fingerprint
 from trainables.data.fingerprint import fingerprint_folder, load_cache, save_cache
-from trainables.data.problems import DataProblem
 
 
 @pytest.fixture

@@ -1,0 +1,61 @@
+"""Parts that search spaces are put together from: each draws one piece of a trial, with its own conditional parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainables.spec import (
+    CrossEntropy,
+    Focal,
+    LossSpec,
+    Optimizer,
+    Sampling,
+    Timm,
+    UncertainPolicy,
+    WeightedCrossEntropy,
+)
+
+if TYPE_CHECKING:
+    import optuna
+
+UNCERTAIN: tuple[UncertainPolicy, ...] = ("zeros", "ones", "ignore", "smoothed")
+
+
+def resnet(trial: optuna.trial.BaseTrial, name: str = "resnet18") -> Timm:
+    """A timm network with dropout in front of its head."""
+    return Timm(name=name, dropout=trial.suggest_float("dropout", 0.0, 0.3))
+
+
+def imbalance_loss(trial: optuna.trial.BaseTrial) -> LossSpec:
+    """Cross entropy, weighted by class or label, or focal: three answers to imbalance."""
+    match trial.suggest_categorical("loss", ["cross_entropy", "weighted_cross_entropy", "focal"]):
+        case "weighted_cross_entropy":
+            return WeightedCrossEntropy()
+        case "focal":
+            return Focal(gamma=trial.suggest_float("loss/gamma", 0.5, 2.5))
+        case _:
+            return CrossEntropy()
+
+
+def adamw(trial: optuna.trial.BaseTrial, low: float = 3e-4, high: float = 2e-3) -> Optimizer:
+    """AdamW with its learning rate on a log scale."""
+    return Optimizer(learning_rate=trial.suggest_float("learning_rate", low, high, log=True), weight_decay=1e-3)
+
+
+SAMPLINGS: dict[str, Sampling] = {
+    "shuffle": Sampling(),
+    "balanced": Sampling(draw="balanced"),
+    "down_sample": Sampling(draw="down_sample"),
+}
+
+
+def sampling(trial: optuna.trial.BaseTrial, *, down_sample: bool = True) -> Sampling:
+    """Which training images an epoch shows; down-sampling is for one class an image only."""
+    names = [name for name in SAMPLINGS if down_sample or name != "down_sample"]
+    return SAMPLINGS[trial.suggest_categorical("sampling", names)]
+
+
+def uncertain_policy(trial: optuna.trial.BaseTrial) -> tuple[UncertainPolicy, ...]:
+    """One policy for the uncertain labels of all findings."""
+    chosen = trial.suggest_categorical("uncertain", list(UNCERTAIN))
+    return tuple(policy for policy in UNCERTAIN if policy == chosen)
