@@ -17,6 +17,7 @@ from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.sweep.reconcile import Reconciler
 from orchestrator.sweep.records import past_trials
+from search_spaces.objective import require_measured
 from search_spaces.overrides import Overrides, probe
 from search_spaces.study import PastTrial, Study
 from search_spaces.sweep import Sweep
@@ -120,7 +121,11 @@ def run_sweep(
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
     with ledger.lock, nullcontext(interrupts) if interrupts else Interrupts() as signals:
         preparation = Preparation(store, launch.source, _tell_decoding(observers, signals))
-        prints = sorted({each for spec in sample_specs(launch) for each in preparation.fingerprints(spec.data)})
+        samples = sample_specs(launch)
+        prints = sorted({each for spec in samples for each in preparation.fingerprints(spec.data)})
+        for spec in samples:
+            for objective in launch.sweep.objectives:
+                require_measured(objective.metric, multilabel=preparation.multilabel(spec.data))
         wanted = define(
             launch.sweep,
             launch.overrides,

@@ -74,6 +74,10 @@ class Preparation:
         """Content of the files behind a data set, as hashes; none for data that are drawn."""
         return [] if isinstance(spec, Synthetic) else self._listed(spec)[1].inputs()
 
+    def multilabel(self, spec: DataSpec) -> bool:
+        """Whether an image of the data set may have several labels."""
+        return spec.multilabel if isinstance(spec, Synthetic) else self._listed(spec)[0].multilabel
+
     def _listed(self, spec: FileSpec) -> tuple[Listing, Fingerprints]:
         """What a data set names, and its fingerprints; read once a start."""
         from trainables.data.prepare import fingerprints, list_images
