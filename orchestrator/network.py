@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from trainables.data.images import ImageSet
     from trainables.models import Classifier
-    from trainables.predictions import Predictions
+    from trainables.multilabel import AnyPredictions
 
 
 class StoredNetwork:
@@ -54,11 +55,24 @@ class StoredNetwork:
         """Whether the data set has images of that split."""
         return (self.folder / f"predictions-{split}.safetensors").is_file()
 
-    def predictions(self, split: SplitName) -> Predictions:
-        """Logits from the one pass after training. A data set without calib gives val in its place."""
-        from trainables.predictions import Predictions
+    @property
+    def multilabel(self) -> bool:
+        """Whether its labels do not exclude each other; else it knows one class an image."""
+        from trainables.image_predictions import kind_of
+        from trainables.multilabel import KIND
 
-        return Predictions.load(self.folder / f"predictions-{self._present(split)}.safetensors")
+        return kind_of(self.folder / "predictions-val.safetensors") == KIND
+
+    def predictions(self, split: SplitName) -> AnyPredictions:
+        """Logits from the one pass after training. A data set without calib gives val in its place."""
+        from trainables.multilabel import load_predictions
+
+        return load_predictions(self.folder / f"predictions-{self._present(split)}.safetensors")
+
+    def studies(self, split: SplitName) -> tuple[str, ...] | None:
+        """The study of each image, rows as in `predictions`; None where the data set knows none."""
+        of_images = self._studies
+        return tuple(of_images[name] for name in self.predictions(split).image_ids) if of_images else None
 
     def features(self, split: SplitName) -> Tensor:
         """Penultimate features from the same pass, [images, features]."""
@@ -96,6 +110,12 @@ class StoredNetwork:
     def images(self, split: SplitName) -> ImageSet:
         """The images of the split, rows as in `predictions`."""
         return open_data(self.store, self.meta["data"]).part(self._present(split))
+
+    @cached_property
+    def _studies(self) -> dict[str, str]:
+        """Study by image id, from the table of the data set; empty where there are none."""
+        table = json.loads((self.store.folder(self.meta["data"]) / "table.json").read_text("utf-8"))
+        return dict(zip(table["ids"], table.get("studies") or (), strict=False))
 
     def _present(self, split: SplitName) -> SplitName:
         return split if split != "calib" or self.has_split("calib") else "val"

@@ -8,7 +8,9 @@ from typing import Literal
 
 from trainables.spec import PosthocSpec, nearest
 
-REPORTED = ("accuracy", "macro_f1", "nll", "brier", "ece")
+REPORTED = ("accuracy", "macro_f1", "nll", "brier", "ece", "auroc")
+OF_LABELS = ("val/auroc", "temperature/val/auroc")
+"""Measured after every epoch where images have labels that do not exclude each other, and not where they have classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,3 +71,16 @@ def require_known(metric: str, posthoc: Sequence[PosthocSpec]) -> None:
         )
     if metric not in known:
         raise ValueError(f"The objective {metric!r} is no metric that a trial reports. {nearest(metric, known)}")
+
+
+def require_measured(metric: str, *, multilabel: bool) -> None:
+    """Refuse a metric that training does not measure on data of that kind.
+
+    Raises:
+        ValueError: with a metric that it does.
+    """
+    if metric in OF_LABELS and not multilabel:
+        raise ValueError(
+            f"The objective {metric!r} is measured after every epoch only where images have several labels, and these have "
+            f"one class. Search on {metric.replace('auroc', 'nll')!r} or {metric.replace('auroc', 'macro_f1')!r}."
+        )

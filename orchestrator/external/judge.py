@@ -14,6 +14,7 @@ from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 
 if TYPE_CHECKING:
+    from trainables.multilabel import AnyPredictions
     from trainables.predictions import Predictions
 
 UNCALIBRATED, TEMPERATURE = "uncalibrated", "temperature"
@@ -37,11 +38,15 @@ class Judge:
     def row(self, chosen: Chosen) -> EvaluatedRow:
         """The metrics of a network (with its Laplace posteriors) or of an ensemble."""
         from trainables.posthoc.temperature import apply_temperature
+        from trainables.predictions import Predictions
 
         predictions = self._predictions(chosen)
         temperature = stored_temperature(self._store, chosen)
-        stages = {UNCALIBRATED: predictions, TEMPERATURE: apply_temperature(predictions, temperature)}
-        if chosen.kind != "ensemble":
+        stages: dict[str, AnyPredictions] = {
+            UNCALIBRATED: predictions,
+            TEMPERATURE: apply_temperature(predictions, temperature),
+        }
+        if chosen.kind != "ensemble" and isinstance(predictions, Predictions):
             stages |= self._laplace(chosen.key, predictions)
         metrics = {name: value for stage, each in stages.items() for name, value in self._metrics(stage, each).items()}
         return EvaluatedRow(
@@ -54,7 +59,7 @@ class Judge:
             members=chosen.members if chosen.kind == "ensemble" else (),
         )
 
-    def _predictions(self, chosen: Chosen) -> Predictions:
+    def _predictions(self, chosen: Chosen) -> AnyPredictions:
         """Logits of a network, or the pooled ones of an ensemble, members sorted by key as when it was formed."""
         from trainables.predictions import join_members
 
@@ -74,7 +79,7 @@ class Judge:
             found[task.name] = laplace_predictions(posterior, features, like, samples=samples)
         return found
 
-    def _metrics(self, stage: str, predictions: Predictions) -> dict[str, float | None]:
+    def _metrics(self, stage: str, predictions: AnyPredictions) -> dict[str, float | None]:
         from trainables.metrics import evaluate, prefixed
 
         values = prefixed(stage, evaluate(predictions, self._classes))

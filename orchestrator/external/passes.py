@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from trainables.models import Classifier
-    from trainables.predictions import Predictions
+    from trainables.multilabel import AnyPredictions
 
 PREDICTIONS, FEATURES = "predictions.safetensors", "features.safetensors"
 SPLIT = "external"
@@ -50,11 +50,11 @@ def compute_pass(
     return key
 
 
-def load_predictions(store: Store, key: str) -> Predictions:
+def load_predictions(store: Store, key: str) -> AnyPredictions:
     """The logits of a pass, one member."""
-    from trainables.predictions import Predictions
+    from trainables.multilabel import load_predictions as load
 
-    return Predictions.load(store.folder(key) / PREDICTIONS)
+    return load(store.folder(key) / PREDICTIONS)
 
 
 def load_features(store: Store, key: str) -> Tensor:

@@ -35,12 +35,14 @@ class Predictor:
     Attributes:
         chosen: the network or ensemble.
         classes: names in the order of the probabilities.
+        multilabel: whether they are labels of which an image may have several.
         temperature: the sweep's own, fitted on its calib split.
         members: network and side of its images in pixels.
     """
 
     chosen: Chosen
     classes: tuple[str, ...]
+    multilabel: bool
     temperature: float
     members: tuple[tuple[Classifier, int], ...]
 
@@ -54,7 +56,7 @@ class Predictor:
         import torch
 
         from trainables.predict import logits_of
-        from trainables.unlabelled import answer
+        from trainables.unlabelled import answer, answer_labels
 
         decoded = {size: decode_some(root, names, size) for size in {size for _, size in self.members}}
         some = next(iter(decoded.values()))
@@ -66,7 +68,8 @@ class Predictor:
             size: np.stack([one for one in each if not isinstance(one, BadImage)]) for size, each in decoded.items()
         }
         logits = [logits_of(classifier, pixels[size])[0] for classifier, size in self.members]
-        return good, answer(torch.stack(logits), self.temperature), problems
+        said = (answer_labels if self.multilabel else answer)(torch.stack(logits), self.temperature)
+        return good, said, problems
 
 
 def predict(
@@ -91,7 +94,8 @@ def predict(
     Returns:
         A row an image, sorted by `file`: `file` (below the folder), `predicted`, `p/<class>`, `confidence` (the largest
         probability), `entropy` in nats; of an ensemble also `mutual_information` and `disagreement`; with `skip_bad` also
-        `problem`, empty where there is none. `attrs` hold sweep, key, kind, name, temperature and the left-out files.
+        `problem`, empty where there is none. A network of several labels has the labels above one half in `predicted`,
+        joined by `; `, and no `confidence`. `attrs` hold sweep, key, kind, name, temperature and the left-out files.
 
     Raises:
         ValueError: no such sweep, network or place, or an image that cannot be read.
@@ -110,6 +114,7 @@ def load_predictor(store: Store, chosen: Chosen) -> Predictor:
     return Predictor(
         chosen=chosen,
         classes=stored[0].classes,
+        multilabel=stored[0].multilabel,
         temperature=stored_temperature(store, chosen),
         members=tuple((classifier_of(store, network.key), network.size) for network in stored),
     )
@@ -134,11 +139,13 @@ def _rows(predictor: Predictor, found: FoundImages, skip_bad: bool, tell: Progre
 
 
 def _told(predictor: Predictor, answers: Answers, place: int) -> dict[str, Any]:
-    probabilities = answers.log_probs[place].exp()
-    top = int(probabilities.argmax())
-    told: dict[str, Any] = {"predicted": predictor.classes[top]}
-    told |= {f"p/{name}": float(p) for name, p in zip(predictor.classes, probabilities, strict=True)}
-    told |= {"confidence": float(probabilities[top]), "entropy": float(answers.entropy[place])}
+    probabilities = answers.log_probs[place].exp().tolist()
+    by_name = dict(zip(predictor.classes, probabilities, strict=True))
+    top = max(by_name, key=by_name.__getitem__)
+    several_ = "; ".join(name for name, p in by_name.items() if p > 0.5)
+    told: dict[str, Any] = {"predicted": several_ if predictor.multilabel else top}
+    told |= {f"p/{name}": p for name, p in by_name.items()}
+    told |= {"confidence": by_name[top], "entropy": float(answers.entropy[place])}
     if predictor.chosen.kind == "ensemble":
         told["mutual_information"] = float(answers.mutual_information[place])
         told["disagreement"] = float(answers.disagreement[place])
@@ -150,7 +157,8 @@ def _frame(
 ) -> pd.DataFrame:
     import pandas as pd
 
-    columns = ["file", "predicted", *(f"p/{name}" for name in predictor.classes), "confidence", "entropy"]
+    confidence = [] if predictor.multilabel else ["confidence"]
+    columns = ["file", "predicted", *(f"p/{name}" for name in predictor.classes), *confidence, "entropy"]
     columns += ["mutual_information", "disagreement"] if predictor.chosen.kind == "ensemble" else []
     frame = pd.DataFrame(rows, columns=[*columns, "problem"] if skip_bad else columns)
     chosen = predictor.chosen

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
     from trainables.metrics import ReliabilityCurve
 
+WORDS = {"images": ("accuracy", "confidence", "ECE"), "labels": ("share present", "probability", "ECE over all labels")}
+
 
 def draw_reliability(figure: FigureBase, curve: ReliabilityCurve, title: str) -> None:
     """Accuracy of each confidence bin above, the images in it below (Guo et al. 2017, figure 1).
+
+    Of labels that do not exclude each other, the share present in each bin of their probability; all labels together.
 
     A bar ends at the accuracy. Red is what the network claims beyond that; pale is where it is right more often than it
     claims. The calibration error stands in the title.
@@ -29,12 +33,13 @@ def draw_reliability(figure: FigureBase, curve: ReliabilityCurve, title: str) ->
     _bars(above, curve, middles, width * 0.92)
     above.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
     above.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 0.5, 1))
-    above.set_ylabel("accuracy", fontsize=10, color=MUTED)
-    title = f"{plain(title)}\nECE {curve.calibration_error():.3f}"
+    rises, along, error = WORDS[curve.counted]
+    above.set_ylabel(rises, fontsize=10, color=MUTED)
+    title = f"{plain(title)}\n{error} {curve.calibration_error():.3f}"
     above.set_title(title, fontsize=11, color=INK, loc="left", fontweight="bold")
     below.bar(middles, curve.counts.numpy(), width * 0.92, color=SOFT)
-    below.set_ylabel("images", fontsize=10, color=MUTED)
-    below.set_xlabel("confidence", fontsize=10, color=MUTED)
+    below.set_ylabel(curve.counted, fontsize=10, color=MUTED)
+    below.set_xlabel(along, fontsize=10, color=MUTED)
 
 
 def _bars(axes: Axes, curve: ReliabilityCurve, middles: np.ndarray, width: float) -> None:

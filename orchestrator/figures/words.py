@@ -9,6 +9,7 @@ METRICS = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "auroc": "AUROC",
+    "auprc": "area under the precision-recall curve",
     "aopc": "AOPC",
     "loss": "loss",
 }

@@ -1,11 +1,15 @@
-"""The best network class by class on test: which are confused, and how well each is found."""
+"""The best network class by class on test, or label by label: which are confused, and how well each is found."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.report.findings import Findings
+
+if TYPE_CHECKING:
+    from trainables.predictions import Predictions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +23,7 @@ class ConfusionRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassRow:
-    """One class: its images on test, and its metrics; None where they are not defined."""
+    """One class or label: its images on test, and its metrics; None where they are not defined."""
 
     name: str
     images: int
@@ -30,8 +34,16 @@ class ClassRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ByClass:
-    """Confusion matrix and metrics by class."""
+    """Confusion matrix and metrics by class; labels exclude each other in no way, and have no such matrix.
 
+    Attributes:
+        noun: what a row is, `class` or `label`.
+        classes: their names.
+        confusion: empty for labels.
+        rows: metrics of each.
+    """
+
+    noun: str
     classes: tuple[str, ...]
     confusion: tuple[ConfusionRow, ...]
     rows: tuple[ClassRow, ...]
@@ -43,31 +55,39 @@ def by_class(findings: Findings) -> ByClass | None:
     predictions = findings.predictions(best.key, "test") if best else None
     if best is None or predictions is None:
         return None
-    import torch
+    from trainables.predictions import Predictions
 
     classes = findings.classes(best.key)
+    if not isinstance(predictions, Predictions):
+        present = (predictions.targets > 0.5).sum(0).tolist()
+        return ByClass(noun="label", classes=classes, confusion=(), rows=_rows(best.metrics, classes, present))
+    confusion = _confusion(predictions, classes)
+    images = [sum(row.counts) for row in confusion]
+    return ByClass(noun="class", classes=classes, confusion=confusion, rows=_rows(best.metrics, classes, images))
+
+
+def _confusion(predictions: Predictions, classes: tuple[str, ...]) -> tuple[ConfusionRow, ...]:
+    import torch
+
     size = len(classes)
     pairs = predictions.targets * size + predictions.pooled_log_probs().argmax(1)
     counts = torch.bincount(pairs, minlength=size * size).reshape(size, size).tolist()
-    confusion = tuple(
+    return tuple(
         ConfusionRow(name=name, counts=tuple(row), shares=tuple(count / max(1, sum(row)) for count in row))
         for name, row in zip(classes, counts, strict=True)
     )
-    return ByClass(classes=classes, confusion=confusion, rows=_rows(best.metrics, classes, counts))
 
 
-def _rows(
-    metrics: Mapping[str, float | None], classes: tuple[str, ...], counts: list[list[int]]
-) -> tuple[ClassRow, ...]:
+def _rows(metrics: Mapping[str, float | None], classes: tuple[str, ...], images: list[int]) -> tuple[ClassRow, ...]:
     from trainables.metrics import class_names
 
     return tuple(
         ClassRow(
             name=name,
-            images=sum(row),
+            images=count,
             recall=metrics.get(f"test/recall/{clean}"),
             precision=metrics.get(f"test/precision/{clean}"),
             auroc=metrics.get(f"test/auroc/{clean}"),
         )
-        for name, clean, row in zip(classes, class_names(classes), counts, strict=True)
+        for name, clean, count in zip(classes, class_names(classes), images, strict=True)
     )

@@ -32,7 +32,7 @@ class Column:
 def columns_of(rows: Sequence[ResultRow], objectives: Sequence[Objective]) -> list[Column]:
     """Objectives first, then test: as it is, after temperature, under Laplace, AOPC; last the seconds.
 
-    Columns of tasks that the sweep has not are left out.
+    Columns of tasks that the sweep has not are left out; of labels, AUROC is there too.
     """
     laplace = shown_laplace(rows)
     columns = [
@@ -43,10 +43,12 @@ def columns_of(rows: Sequence[ResultRow], objectives: Sequence[Objective]) -> li
         )
         for each in objectives
     ]
+    of_labels = any("test/auprc" in row.metrics for row in rows)  # which are judged by their curves first of all
     columns += [
         _test(name, title)
         for name, title in (
             ("accuracy", "Accuracy"),
+            *((("auroc", "AUROC"),) if of_labels else ()),
             ("macro_f1", "F1"),
             ("nll", "NLL"),
             ("brier", "Brier"),

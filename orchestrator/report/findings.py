@@ -17,7 +17,7 @@ from search_spaces.objective import Objective
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainables.predictions import Predictions
+    from trainables.multilabel import AnyPredictions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +91,20 @@ class Findings:
         except MissingArtifact:
             return {}
 
-    def predictions(self, key: str | None, split: str) -> Predictions | None:
+    def multilabel(self, key: str) -> bool:
+        """Whether a network, ensemble or baseline predicts labels that do not exclude each other."""
+        from trainables.image_predictions import kind_of
+        from trainables.multilabel import KIND
+
+        path = self._path(key, predictions_file("val"))
+        return path is not None and kind_of(path) == KIND
+
+    def predictions(self, key: str | None, split: str) -> AnyPredictions | None:
         """Stored predictions of a network, a result or an ensemble; `temperature/test` reads its calibrated ones."""
-        from trainables.predictions import Predictions
+        from trainables.multilabel import load_predictions
 
         path = self._path(key, predictions_file(split))
-        return Predictions.load(path) if path else None
+        return load_predictions(path) if path else None
 
     def tensors(self, key: str | None) -> dict[str, Tensor]:
         """Stored tensors of a result."""

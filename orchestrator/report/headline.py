@@ -75,7 +75,14 @@ def _best_sentence(findings: Findings, best: ResultRow) -> str:
     accuracy = best.metrics.get("test/accuracy")
     if accuracy is None:
         return f"{sentence} It has not been evaluated on test."
-    return f"{sentence} It classifies {percent_text(accuracy)} of the test images correctly."
+    return f"{sentence} It {_right(findings, best.key, accuracy)}."
+
+
+def _right(findings: Findings, key: str, accuracy: float) -> str:
+    """What the accuracy of a network or baseline says."""
+    if findings.multilabel(key):
+        return f"is right about {percent_text(accuracy)} of the known labels of the test images"
+    return f"classifies {percent_text(accuracy)} of the test images correctly"
 
 
 def _calibration_sentence(best: ResultRow) -> list[str]:
@@ -91,7 +98,7 @@ def _calibration_sentence(best: ResultRow) -> list[str]:
 
 def _baseline_sentences(findings: Findings) -> list[str]:
     return [
-        f"A linear model on the pixels of the same splits classifies {percent_text(accuracy)} of the test images correctly."
+        f"A linear model on the pixels of the same splits {_right(findings, each.key, accuracy)}."
         for each in findings.baselines
         if (accuracy := each.metrics.get("test/accuracy")) is not None
     ]

@@ -22,8 +22,13 @@ class Interval:
 
 
 def accuracy_interval(findings: Findings, row: ResultRow) -> Interval | None:
-    """Interval of the accuracy on test; None where predictions or groups are missing, or groups are too few."""
+    """Interval of the accuracy on test; None where predictions or groups are missing, or groups are too few.
+
+    Of labels, all known ones of a group are drawn together.
+    """
     import numpy as np
+
+    from trainables.metrics import right_of_known
 
     predictions = findings.predictions(row.key, "test")
     network = row.members[0] if row.members else row.key
@@ -32,8 +37,9 @@ def accuracy_interval(findings: Findings, row: ResultRow) -> Interval | None:
         return None
     group_of = dict(zip(table["ids"], table["groups"], strict=True))
     _, place = np.unique([group_of[name] for name in predictions.image_ids], return_inverse=True)
-    right = (predictions.pooled_log_probs().argmax(1) == predictions.targets).numpy()
-    hits, sizes = np.bincount(place, weights=right), np.bincount(place)
+    right, known = right_of_known(predictions)
+    hits, sizes = np.bincount(place, weights=right.numpy()), np.bincount(place, weights=known.numpy())
+    hits, sizes = hits[sizes > 0], sizes[sizes > 0]
     if len(sizes) < LEAST_GROUPS:
         return None
     drawn = np.random.default_rng(0).integers(0, len(sizes), (RESAMPLES, len(sizes)))

@@ -105,7 +105,7 @@ def _counts(key: str, table: Mapping[str, Any]) -> DataCounts:
     counts = table["counts"]["splits"]
     splits = [split for split in SPLITS if split in counts] + sorted(set(counts) - set(SPLITS))
     rows = [(name, [counts[split].get(name, 0) for split in splits]) for name in table["classes"]]
-    rows.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]))
+    rows.append(("all", [table["splits"].count(split) for split in splits]))  # an image may have several labels
     return DataCounts(
         key=key,
         splits=tuple(splits),

@@ -24,7 +24,7 @@ from orchestrator.results import ResultRow
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
-    from trainables.predictions import Predictions
+    from trainables.multilabel import AnyPredictions
 
 MOST_PARAMETERS = 8
 MOST_NETWORKS = 12
@@ -139,7 +139,7 @@ def parameters_of(findings: Findings) -> list[Parameter]:
     return list(found.values())
 
 
-def _calibrated(findings: Findings) -> Iterator[tuple[str, str, Predictions]]:
+def _calibrated(findings: Findings) -> Iterator[tuple[str, str, AnyPredictions]]:
     """Name, method and predictions on test."""
     best, ensemble = findings.best, findings.best_ensemble
     wanted: list[tuple[str, str, str | None, str]] = []

@@ -18,6 +18,7 @@ from orchestrator.sweep.labels import without_class_tasks
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.sweep.reconcile import Reconciler
 from orchestrator.sweep.records import past_trials
+from search_spaces.objective import require_measured
 from search_spaces.overrides import Overrides, probe
 from search_spaces.study import PastTrial, Study
 from search_spaces.sweep import Sweep
@@ -127,11 +128,7 @@ def run_sweep(
         preparation = Preparation(store, launch.source, _tell_decoding(observers, signals), _tell_ready(observers))
         specs = sample_specs(launch)
         prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
-        if any(preparation.multilabel(spec.data) for spec in specs):
-            sweep, said = without_class_tasks(launch.sweep)
-            launch = replace(launch, sweep=sweep)
-            if said:
-                _tell_ready(observers)(said)
+        launch = _for_its_data(launch, {preparation.multilabel(spec.data) for spec in specs}, observers)
         wanted = define(
             launch.sweep,
             launch.overrides,
@@ -240,6 +237,19 @@ def _settled(ledger: Ledger, ended: Ended, posthoc_only: bool) -> bool:
         return False
     ledger.write_outcome(state, f"{ended.left} trials left" if ended.left else "")
     return True
+
+
+def _for_its_data(launch: Launch, multilabel: set[bool], observers: Sequence[Observer]) -> Launch:
+    """Refuse objectives that the data's kind of labels does not have, and leave out tasks that it does not allow."""
+    for kind in multilabel:
+        for objective in launch.sweep.objectives:
+            require_measured(objective.metric, multilabel=kind)
+    if True not in multilabel:
+        return launch
+    sweep, said = without_class_tasks(launch.sweep)
+    if said:
+        _tell_ready(observers)(said)
+    return replace(launch, sweep=sweep)
 
 
 def _tell_decoding(observers: Sequence[Observer], interrupts: Interrupts) -> Callable[[int, int], None]:

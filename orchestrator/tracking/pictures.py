@@ -52,9 +52,9 @@ def load_tensors(path: Path) -> dict[str, Any]:
 def reliability_of_file(path: Path) -> ReliabilityCurve:
     """The reliability of stored predictions."""
     from trainables.metrics import reliability
-    from trainables.predictions import Predictions
+    from trainables.multilabel import load_predictions
 
-    return reliability(Predictions.load(path))
+    return reliability(load_predictions(path))
 
 
 def _of_epochs(row: Row) -> Iterator[tuple[str, Artifact]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import optuna
 import pytest
 
 from orchestrator import api
@@ -126,7 +127,15 @@ def test_the_code_for_python_runs_in_its_order(here: Path, capsys: pytest.Captur
 
 def test_the_embedded_radiograph_of_the_page_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
-    (source,) = blocks(DOCS / "data.md", "python")
-    exec(compile(source, "docs/data.md", "exec"), names)
+    (source,) = blocks(DOCS / "embedded-data.md", "python")
+    exec(compile(source, "docs/embedded-data.md", "exec"), names)
     assert names["radiograph"].pixels.shape == (128, 128)
     assert "p00001" in capsys.readouterr().out
+
+
+def test_the_augmentations_of_the_page_can_be_drawn() -> None:
+    names: dict[str, Any] = {}
+    (source,) = blocks(DOCS / "data.md", "python")
+    exec(compile(source, "docs/data.md", "exec"), names)
+    trial = optuna.trial.FixedTrial({"augmentation": "P1"})
+    assert names["drawn"](trial).rotate_degrees == 10

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainables.data.problems import DataProblem
+from trainables.data.wording import shown
 
 _HEADER_BYTES = 1 << 16
-_SHOWN = 120
 
 
 class Line(NamedTuple):
@@ -59,12 +59,14 @@ def lines_of(file: Path, delimiter: str = ",") -> list[Line]:
         raise DataProblem(f"{file}: it cannot be read ({error.strerror}). Restore it.", "missing", file) from error
     except UnicodeDecodeError as error:
         raise DataProblem(
-            f"{file}: it is no text in UTF-8 ({error}). Save it as 'CSV UTF-8', or copy it again.", "unreadable", file
+            f"{file}: it is no text in UTF-8 ({shown(error)}). Save it as 'CSV UTF-8', or copy it again.",
+            "unreadable",
+            file,
         ) from error
     except csv.Error as error:
         line = reader.line_num
         raise DataProblem(
-            f"{file}, line {line}: it is no CSV ({error}). Correct the line, or copy the file again.",
+            f"{file}, line {line}: it is no CSV ({shown(error)}). Correct the line, or copy the file again.",
             "unreadable",
             file,
             line,
@@ -89,8 +91,3 @@ def header_of(file: Path) -> tuple[list[str], str]:
     except csv.Error:
         return [], delimiter
     return [column.strip().lower() for column in columns], delimiter
-
-
-def quoted(text: str) -> str:
-    """A value for a message, in quotes; a long one is cut."""
-    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}..."

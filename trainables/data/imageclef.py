@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from trainables.data.csv_lines import Line, quoted
+from trainables.data.csv_lines import Line
 from trainables.data.decoding import SUFFIXES
 from trainables.data.imageclef_labels import COLUMNS, ID, Labels, in_order, label_files, require_label_file
 from trainables.data.listing import Listing, Row
@@ -23,6 +23,7 @@ from trainables.data.named_files import Named, entries_of, file_fault, unnamed
 from trainables.data.paths import normal_path
 from trainables.data.problems import DataProblem
 from trainables.data.selection import without_small_classes
+from trainables.data.wording import quoted
 from trainables.spec import ImageClef
 
 EXPECTED = f"a CSV file with the first column {ID} and one of {', '.join(COLUMNS)}, beside a folder with images"

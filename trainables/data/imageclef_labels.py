@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from trainables.data.csv_lines import Line, header_of, lines_of, quoted
+from trainables.data.csv_lines import Line, header_of, lines_of
 from trainables.data.irma import class_of
 from trainables.data.named_files import entries_of
 from trainables.data.problems import DataProblem
+from trainables.data.wording import quoted
 from trainables.spec import ImageClef, nearest
 
 ID = "image_id"

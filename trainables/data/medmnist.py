@@ -25,6 +25,7 @@ from trainables.data.named_files import entries_of
 from trainables.data.npz import Rows, keys_of
 from trainables.data.paths import require_inside
 from trainables.data.problems import DataProblem
+from trainables.data.wording import shown
 from trainables.spec import MedMnist, nearest
 
 SPLITS = ("train", "val", "test")
@@ -101,7 +102,7 @@ def _parts(file: Path) -> list[Part]:
     splits = [split for split in SPLITS if {f"{split}_images", f"{split}_labels"} & keys]
     if not splits:
         raise DataProblem(
-            f"{file}: it has no array 'train_images'; it holds {', '.join(sorted(keys)[:8]) or 'none'}. The layout is "
+            f"{file}: it has no array 'train_images'; it holds {shown(', '.join(sorted(keys)) or 'none')}. The layout is "
             f"{EXPECTED}.",
             "missing_column",
             file,

@@ -11,10 +11,9 @@ from trainables.data.listing import Row
 from trainables.data.medmnist_names import names_of
 from trainables.data.npz import header_of, read_whole
 from trainables.data.problems import DataProblem
+from trainables.data.wording import shown
 
 Labels: TypeAlias = list[int | list[int]]
-
-_SHOWN = 120
 
 
 class Part(NamedTuple):
@@ -109,7 +108,7 @@ def rows_of(
         )
         problems.append(
             DataProblem(
-                f"{file}: image {n} of '{part.split}_images' has the label {_shown(label)}, and {rule}. Correct it in "
+                f"{file}: image {n} of '{part.split}_images' has the label {shown(label)}, and {rule}. Correct it in "
                 f"'{part.split}_labels'.",
                 "label_range",
                 file.parent / image_id,
@@ -129,11 +128,11 @@ def _images_shape(file: Path, key: str) -> tuple[int, int, int]:
     header = header_of(file, key)
     shape = header.shape
     if header.dtype != "uint8":
-        raise _wrong(file, f"{key!r} is of type {header.dtype}, not uint8", "Save grey values from 0 to 255.")
+        raise _wrong(file, f"{key!r} is of type {shown(header.dtype)}, not uint8", "Save grey values from 0 to 255.")
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] != 3) or 0 in shape[1:]:
         raise _wrong(
             file,
-            f"{key!r} has the shape {_shown(shape)}, not [images, height, width] or [images, height, width, 3]",
+            f"{key!r} has the shape {shown(shape)}, not [images, height, width] or [images, height, width, 3]",
             "Volumes cannot be used; use a two-dimensional data set.",
         )
     if header.by_columns:
@@ -157,22 +156,17 @@ def _read_labels(file: Path, key: str) -> tuple[Labels, int]:
     header = header_of(file, key)
     shape = header.shape
     if header.dtype.kind not in "iub":
-        raise _wrong(file, f"{key!r} is of type {_shown(header.dtype)}, not of integers", "Save whole numbers.")
+        raise _wrong(file, f"{key!r} is of type {shown(header.dtype)}, not of integers", "Save whole numbers.")
     if len(shape) not in (1, 2) or 0 in shape[1:]:
         raise _wrong(
             file,
-            f"{key!r} has the shape {_shown(shape)}, not [images], [images, 1] or [images, labels]",
+            f"{key!r} has the shape {shown(shape)}, not [images], [images, 1] or [images, labels]",
             "Save it in one of these.",
         )
     values = read_whole(file, key).astype("int64" if header.dtype.kind == "b" else header.dtype)
     columns = shape[1] if len(shape) == 2 else 1
     labels: Labels = (values.reshape(-1) if columns == 1 else values).tolist()
     return labels, columns
-
-
-def _shown(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _wrong(file: Path, what: str, way_out: str, kind: str = "layout") -> DataProblem:

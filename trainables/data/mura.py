@@ -16,13 +16,14 @@ import re
 from collections.abc import Collection, Mapping, Set
 from pathlib import Path
 
-from trainables.data.csv_lines import Line, lines_of, quoted
+from trainables.data.csv_lines import Line, lines_of
 from trainables.data.listing import Listing, Row
 from trainables.data.mura_labels import CLASSES, Verdict, abnormality, verdicts_of
 from trainables.data.named_files import Named, file_fault, files_below, unnamed
 from trainables.data.paths import normal_path
 from trainables.data.problems import DataProblem
 from trainables.data.selection import down_sample, keep
+from trainables.data.wording import quoted
 from trainables.spec import Mura
 
 PARTS = ("XR_ELBOW", "XR_FINGER", "XR_FOREARM", "XR_HAND", "XR_HUMERUS", "XR_SHOULDER", "XR_WRIST")
@@ -113,9 +114,8 @@ def _place(root: Path, split: str, line: Line, renamed: Mapping[str, str]) -> tu
             "outside",
         )
     parts = normal.split("/")
-    parts = (
-        parts[1:] if parts[0] not in SPLITS and len(parts) > 1 else parts
-    )  # the data folder under its published name
+    if parts[0] not in SPLITS and len(parts) > 1:
+        parts = parts[1:]  # the data folder, under its published name
     image_id = "/".join(parts)
     path = root / image_id if image_id.isprintable() else None
     if len(parts) != len(_LEVELS) or parts[0] != split:

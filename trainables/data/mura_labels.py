@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from trainables.data.csv_lines import Line, lines_of, quoted
+from trainables.data.csv_lines import Line, lines_of
 from trainables.data.paths import normal_path
 from trainables.data.problems import DataProblem
+from trainables.data.wording import quoted
 
 CLASSES = ("normal", "abnormal")
 _BY_SUFFIX = {"negative": "normal", "positive": "abnormal"}

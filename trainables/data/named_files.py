@@ -6,10 +6,11 @@ import os
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
-from trainables.data.csv_lines import Line, quoted
+from trainables.data.csv_lines import Line
 from trainables.data.decoding import SUFFIXES
 from trainables.data.listing import Listing, Row, listing_of
 from trainables.data.problems import DataProblem
+from trainables.data.wording import quoted
 
 
 class Named:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.problems import DataProblem
+from trainables.data.wording import shown
 
 _ENDING = ".npy"
 _START = b"PK\3\4"
@@ -160,7 +161,7 @@ def _explained(file: Path, key: str | None = None) -> Iterator[None]:
     except EOFError as error:
         raise _truncated(file, key, str(error) or "it ends too early") from error
     except Exception as error:  # broken files make zipfile, zlib and numpy raise nearly anything
-        raise _unreadable(file, key, f"{type(error).__name__}: {error}") from error
+        raise _unreadable(file, key, f"{type(error).__name__}: {shown(error)}") from error
 
 
 def _truncated(file: Path, key: str | None, what: str) -> DataProblem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from trainables.metrics.calibration import (
@@ -31,6 +32,7 @@ from trainables.metrics.multilabel import (
     label_headline,
     label_reliability,
     predicted_labels,
+    right_labels,
 )
 from trainables.metrics.uncertainty import disagreement, mutual_information, predictive_entropy
 from trainables.multilabel import AnyPredictions, MultiLabelPredictions
@@ -53,6 +55,7 @@ __all__ = [
     "prefixed",
     "reliability",
     "right_and_known",
+    "right_of_known",
 ]
 
 HEADLINE = ("accuracy", "macro_f1", "nll", "brier", "ece")
@@ -107,6 +110,17 @@ def reliability(predictions: AnyPredictions, bins: int = BINS) -> ReliabilityCur
     if isinstance(predictions, MultiLabelPredictions):
         return label_reliability(predictions, bins)
     return reliability_of(predictions.pooled_log_probs(), predictions.targets, bins)
+
+
+def right_of_known(predictions: AnyPredictions) -> tuple[Tensor, Tensor]:
+    """How much of every image is predicted right, and how much of its truth is known: [images] each.
+
+    Of a class 0 or 1, and 1; of labels how many.
+    """
+    if isinstance(predictions, MultiLabelPredictions):
+        return right_labels(predictions).sum(1), predictions.known().sum(1)
+    right = predictions.pooled_log_probs().argmax(1) == predictions.targets
+    return right, torch.ones_like(right, dtype=torch.int64)
 
 
 def evaluate_splits(predictions: Iterable[AnyPredictions], classes: Sequence[str]) -> dict[str, float | None]:

@@ -31,7 +31,7 @@ def label_headline(predictions: MultiLabelPredictions, *, bins: int = BINS) -> d
     squares = (scores.sigmoid() - targets).square()[known]
     counts = label_outcomes(predictions)
     return {
-        "accuracy": _mean(((scores > 0) == (targets > 0.5)).double()[known]),
+        "accuracy": _mean(right_labels(predictions).double()[known]),
         "macro_f1": macro_f1(counts) if bool((counts.actual + counts.predicted).any()) else None,
         "nll": _mean(entry_losses(scores, targets)[known]),
         "brier": _mean(squares),
@@ -61,6 +61,11 @@ def evaluate_labels(
 def predicted_labels(predictions: MultiLabelPredictions) -> Tensor:
     """[images, labels], whether the pooled probability is above one half."""
     return predictions.pooled_log_odds() > 0
+
+
+def right_labels(predictions: MultiLabelPredictions) -> Tensor:
+    """[images, labels], whether the label is known and predicted right."""
+    return (predicted_labels(predictions) == (predictions.targets > 0.5)) & predictions.known()
 
 
 def label_outcomes(predictions: MultiLabelPredictions) -> Outcomes:

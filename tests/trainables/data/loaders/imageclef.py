@@ -9,12 +9,12 @@ CODES = ("1121-127-700-500", "1121-110-700-500", "1121-120-942-700", "1124-410-6
 IMAGES = 3 * len(CODES)
 
 
-def write(root: Path) -> Path:
+def write(root: Path, images: int = IMAGES) -> Path:
     """Write it: three images a code under numbers of their own, and files that are no label file."""
     folder = root / "imageclef"
     (folder / "images").mkdir(parents=True)
     lines = [HEADER]
-    for n in range(IMAGES):
+    for n in range(images):
         image_id, code = 1880 + 7 * n, n % len(CODES)
         radiograph(n).save(folder / "images" / f"{image_id}.png")
         lines.append(f"{image_id};{CODES[code]};{10 - code};{code + 1};{CODES[code]};{CODES[code][:-1]}*")

@@ -14,6 +14,7 @@ from trainables.data.medmnist_names import NAMES, names_of
 from trainables.data.prepare import DataSource, list_images, load, prepare
 from trainables.data.problems import DataProblem
 from trainables.data.readers import archive_of
+from trainables.data.stored import left_out
 from trainables.spec import MedMnist, Split
 
 SPEC = MedMnist()
@@ -263,6 +264,19 @@ def test_splits_are_the_file_s_own(root, tmp_path):
     assert set(images.splits[:40]) == {"train", "calib"}
     assert images.splits[40:].tolist() == ["val"] * 6 + ["test"] * 6
     assert (images.pixels[:][40:46] == layout.arrays(train=40, val=6)["val_images"]).all()
+
+
+def test_images_without_a_meaning_may_be_left_out(root, tmp_path):
+    arrays = layout.arrays(train=40, val=6, test=6)
+    arrays["train_labels"][3] = 9
+    saved(root, **arrays)
+    (tmp_path / "made").mkdir()
+    prepare(SPEC, Split(), DataSource(root=root, on_bad_image="skip"), tmp_path / "made")
+    images = load(tmp_path / "made")
+    assert images.image_ids[3] == "train/000004"
+    assert (images.pixels[3] == arrays["train_images"][4]).all()
+    assert "1 of 52 images are bad and were left out; they are listed with what is wrong." in images.remarks
+    assert left_out(tmp_path / "made")[0]["path"] == "train/000003"
 
 
 @pytest.mark.real_data

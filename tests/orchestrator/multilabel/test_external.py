@@ -1,0 +1,91 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator.external.evaluate import evaluate
+from orchestrator.external.passes import load_predictions
+from orchestrator.external.predict import predict
+from orchestrator.network import StoredNetwork
+from orchestrator.report.tables import results_json
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.store import Store
+from tests.orchestrator.multilabel.sweeps import LABELS, LAYOUT, run_table, write_table
+from trainables.data.layouts import LAYOUTS
+from trainables.metrics import predictive_entropy
+from trainables.posthoc.temperature import apply_temperature
+from trainables.studies import study_metrics
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A finished sweep on files; the loader of the layout is that of the tests."""
+    folder = tmp_path_factory.mktemp("table")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LAYOUTS, "table", LAYOUT)
+        ended = run_table(folder / "runs", write_table(folder / "own", patients=30, seed=0))
+        assert ended.finished
+        assert not ended.failed_trials
+        assert not ended.failed_tasks
+        yield folder / "runs"
+
+
+@pytest.fixture(scope="module")
+def hospital(storage: Path) -> Path:
+    return write_table(storage.parent / "hospital", patients=8, seed=1)
+
+
+def test_visits_are_judged_where_the_table_names_them(storage: Path) -> None:
+    store, ledger = Store(storage), Ledger(storage, "table")
+    row = next(row for row in results_json(ledger, store)["rows"] if row["name"] == "trial-0000")
+    network = StoredNetwork(store, row["key"])
+    names, predictions = network.studies("test"), network.predictions("test")
+    assert names is not None
+    assert len(names) == 2 * len(set(names)) == len(predictions)
+    expected, _ = study_metrics(predictions, names, network.classes)
+    assert {name: row["metrics"][name] for name in expected} == expected
+    assert expected["test/study_auroc"] is not None
+    assert row["metrics"]["test/auroc/never seen"] is None
+
+
+def test_networks_are_evaluated_on_another_table(storage: Path, hospital: Path) -> None:
+    found = evaluate(storage, "table", hospital)
+    best = found.rows[0]
+    assert best.n == 32
+    key = next(key for key in found.artifacts if key.startswith("pass-"))
+    predictions = load_predictions(Store(storage), key)
+    known = predictions.known()
+    wrong = ((predictions.pooled_log_odds() > 0) != (predictions.targets > 0.5))[known]
+    assert best.metrics["uncalibrated/accuracy"] == pytest.approx(1 - float(wrong.double().mean()))
+    assert best.metrics["temperature/accuracy"] == best.metrics["uncalibrated/accuracy"]
+    assert {row.kind for row in found.rows} >= {"trial", "ensemble"}
+
+
+@pytest.mark.parametrize("network", [None, "ensemble_seeds_2"])
+def test_prediction_gives_a_probability_a_label_and_names_those_above_one_half(
+    storage: Path, hospital: Path, network: str | None
+) -> None:
+    frame = predict(storage, "table", hospital, network=network)
+    probabilities = [f"p/{name}" for name in LABELS]
+    further = ["mutual_information", "disagreement"] if network else []
+    assert list(frame.columns) == ["file", "predicted", *probabilities, "entropy", *further]
+    for _, row in frame.iterrows():
+        wanted = [name for name in LABELS if row[f"p/{name}"] > 0.5]
+        assert row["predicted"] == "; ".join(wanted)
+    values = frame[probabilities].to_numpy()
+    entropy = -(values * np.log(values) + (1 - values) * np.log(1 - values)).sum(1)
+    np.testing.assert_allclose(frame["entropy"], entropy, rtol=1e-6)
+
+
+def test_predicted_rows_are_those_of_the_evaluation(storage: Path, hospital: Path) -> None:
+    found = evaluate(storage, "table", hospital)
+    frame = predict(storage, "table", hospital)
+    store = Store(storage)
+    key = next(
+        key for key in found.artifacts if key.startswith("pass-") and store.manifest(key).meta["network"] == found.best
+    )
+    calibrated = apply_temperature(load_predictions(store, key), found.rows[0].temperature)
+    rows = frame.set_index("file").loc[list(calibrated.image_ids)]
+    np.testing.assert_allclose(rows[[f"p/{name}" for name in LABELS]], calibrated.log_probs()[0].exp(), atol=1e-6)
+    np.testing.assert_allclose(rows["entropy"], predictive_entropy(calibrated), atol=1e-6)
