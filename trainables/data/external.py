@@ -90,7 +90,9 @@ def list_external(
     named = dict(renamed or {})
     _require_known(named, classes)
     listing = _listed_files(spec, source, named, classes)
-    wanted = tuple(named.get(name, name) for name in listing.classes)
+    # a map may swap two names, so that it must not be applied twice
+    again = {} if LAYOUTS[spec.kind].renames else named
+    wanted = tuple(again.get(name, name) for name in listing.classes)
     unknown = sorted(set(wanted) - set(classes))
     if unknown:
         raise DataProblem(

@@ -57,10 +57,14 @@ def list_files(root: Path, spec: ImageFolder, renamed: Mapping[str, str] | None 
     _require_renamed(root, set(names.values()), renamed or {})
     names = {folder: (renamed or {}).get(name, name) for folder, name in names.items()}
     classes = tuple(sorted(dict.fromkeys(names.values()), key=natural))
-    for name in classes:
-        _require_images(root, name, {folder: tree for (_, folder), tree in trees.items() if names[folder] == name})
+    numbers = {name: number for number, name in enumerate(classes)}
+    of_class: dict[str, dict[str, Tree]] = {name: {} for name in classes}
+    for (_, folder), tree in trees.items():
+        of_class[names[folder]][folder] = tree
+    for name, its_trees in of_class.items():
+        _require_images(root, name, its_trees)
     rows = [
-        _row(root, image, classes.index(names[folder]), split, image in tree.dicom)
+        _row(root, image, numbers[names[folder]], split, image in tree.dicom)
         for (split, folder), tree in trees.items()
         for image in tree.images
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from trainables.data.listing import BLANK, UNCERTAIN
 
@@ -14,6 +15,7 @@ _NUMBERS = {1.0: 1, 0.0: 0, -1.0: UNCERTAIN}
 _WHOLE = re.compile(r"[+-]?\d+\.0+")
 
 
+@lru_cache(1000)
 def label_of(text: str) -> int | None:
     """1, 0, `UNCERTAIN` or `BLANK`; None where the cell is none of them."""
     word = text.strip().lower()

@@ -37,6 +37,7 @@ class Layout:
         list_files: reads it.
         select: what of it is used, by the specification.
         official: what the data set's own names of splits mean; `train` is shared out over the splits it does not name.
+        renames: whether classes that are listed have their other names already.
     """
 
     spec: type[FileSpec]
@@ -45,6 +46,7 @@ class Layout:
     list_files: Loader
     select: Callable[[Listing, Any], Listing]
     official: Mapping[str, SplitName] = field(default_factory=dict)
+    renames: bool = False
 
 
 _USUAL: dict[str, SplitName] = {"train": "train", "val": "val", "calib": "calib", "test": "test"}
@@ -67,6 +69,7 @@ LAYOUTS: dict[str, Layout] = {
         list_files=chexpert.list_files,
         select=chexpert.select,
         official=_HELD_OUT,
+        renames=True,
     ),
     "covid": Layout(
         spec=CovidRadiography,
@@ -74,6 +77,7 @@ LAYOUTS: dict[str, Layout] = {
         matches=covid.matches,
         list_files=covid.list_files,
         select=covid.select,
+        renames=True,
     ),
     "medmnist": Layout(
         spec=MedMnist,
@@ -97,6 +101,7 @@ LAYOUTS: dict[str, Layout] = {
         list_files=table.list_files,
         select=table.select,
         official=_USUAL,
+        renames=True,
     ),
     "folder": Layout(
         spec=ImageFolder,
@@ -105,6 +110,7 @@ LAYOUTS: dict[str, Layout] = {
         list_files=folder.list_files,
         select=folder.select,
         official=_USUAL,
+        renames=True,
     ),
 }
 """Tried in this order, the particular ones before the general. A new loader adds its entry here."""

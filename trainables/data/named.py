@@ -92,7 +92,7 @@ class NamedImages:
             )
         if not name.isprintable():
             raise RowFault(f"the path {text!r} holds a control character. Rename the file.", "file_name")
-        if not self._is_file(name):
+        if not os.path.isfile(f"{self.root}/{name}"):  # False as well for a name that no file can have
             raise RowFault(
                 f"{self.root / name} is not there. Restore the file, or remove the row.", "missing", image_id=name
             )
@@ -144,21 +144,15 @@ class NamedImages:
             )
         return listing_of(self.root, classes, rows, remarks=tuple(remarks), problems=self.problems)
 
-    def _is_file(self, name: str) -> bool:
-        try:
-            return (self.root / name).is_file()
-        except (OSError, ValueError):  # a name that no file can have
-            return False
-
     def _is_inside(self, name: str) -> bool:
         """Resolves a path only if there is a link on its way: large sets hold a hundred thousand folders."""
-        place = self.root / name
-        if self._is_plain(name.rpartition("/")[0]) and not place.is_symlink():
+        place = f"{self.root}/{name}"
+        if self._is_plain(name.rpartition("/")[0]) and not os.path.islink(place):
             return True
         return Path(os.path.realpath(place)).is_relative_to(self._real_root)
 
     def _is_plain(self, folder: str) -> bool:
         if folder not in self._plain_folders:
             above = self._is_plain(folder.rpartition("/")[0])
-            self._plain_folders[folder] = above and not (self.root / folder).is_symlink()
+            self._plain_folders[folder] = above and not os.path.islink(f"{self.root}/{folder}")
         return self._plain_folders[folder]

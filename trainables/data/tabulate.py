@@ -182,8 +182,6 @@ def require_images(listing: Listing, bad: Sequence[DataProblem]) -> None:
 
 
 def _require_two_classes(listing: Listing) -> None:
-    if not len(listing) and listing.problems:
-        raise all_problems(listing.problems)
     if len(listing.classes) < 2 and not listing.multilabel:
         held = repr(listing.classes[0]) if listing.classes else "none"
         raise DataProblem(

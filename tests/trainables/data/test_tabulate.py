@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from tests.trainables.data.loaders import chexpert, table
-from trainables.data.external import prepare_external
+from tests.trainables.data.loaders import chexpert, folder, table
+from trainables.data.external import list_external, prepare_external
 from trainables.data.prepare import DataSource, load, prepare
 from trainables.data.problems import DataProblem
 from trainables.data.splits import require_disjoint
 from trainables.data.stored import left_out
-from trainables.spec import CHEXPERT_LABELS, Chexpert, ImageTable, Split
+from trainables.spec import CHEXPERT_LABELS, Chexpert, CovidRadiography, ImageFolder, ImageTable, Split
 
 SPEC = Chexpert(size=32, labels=CHEXPERT_LABELS, uncertain=("ones",))
 TABLE = ImageTable(size=32)
@@ -174,6 +174,29 @@ def test_an_external_table_is_judged_on_the_labels_that_it_has(tmp_path):
     assert np.isnan(images.targets[:, 1]).all()
     np.testing.assert_array_equal(images.targets[:4, 2], [1, 0, np.nan, 0])
     np.testing.assert_array_equal(images.targets[:4, 0], [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("layout", ["folder", "table", "covid"])
+def test_a_map_that_swaps_two_classes_swaps_them_once(tmp_path, covid_folder, layout):
+    one, other = {"folder": folder.CLASSES, "table": table.CLASSES, "covid": ("COVID", "Normal")}[layout]
+    root, spec = {
+        "folder": lambda: (folder.write(tmp_path, 3), ImageFolder(size=32)),
+        "table": lambda: (table.write(tmp_path, 6), TABLE),
+        "covid": lambda: (covid_folder(3, classes=("COVID", "Normal")), CovidRadiography(size=32)),
+    }[layout]()
+    plain = list_external(spec, DataSource(root=root), classes=(one, other))
+    swapped = list_external(spec, DataSource(root=root), classes=(one, other), renamed={one: other, other: one})
+    names = dict(zip(plain.image_ids, plain.targets.tolist(), strict=True))
+    assert {name: 1 - target for name, target in names.items()} == dict(
+        zip(swapped.image_ids, swapped.targets.tolist(), strict=True)
+    )
+
+
+def test_labels_of_an_external_table_may_be_called_otherwise(tmp_path):
+    file = table.write_marks(tmp_path, 8)
+    listing = list_external(MARKS, DataSource(root=file), classes=("oedema", "Effusion"), renamed={"Edema": "oedema"})
+    assert listing.targets[:4].tolist() == [[1, 0], [0, 1], [-1, 0], [-2, 1]]
+    assert listing.remarks == ()
 
 
 @pytest.mark.real_data
