@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -19,6 +20,13 @@ def tell_failures(launch: Launch, ended: Ended) -> None:
         click.echo(f"failed: {key}: {error.splitlines()[0]}", err=True)
 
 
+def _told_baseline(metrics: Mapping[str, float | None]) -> str:
+    """What a linear model reaches: of several labels the area under the ROC curve, since most labels are absent."""
+    labels = "test/auprc" in metrics
+    name, value = ("AUROC", metrics.get("test/auroc")) if labels else ("accuracy", metrics.get("test/accuracy"))
+    return f"A linear model on the pixels of the same splits: test {name} {'–' if value is None else f'{value:.3f}'}."
+
+
 def tell_results(launch: Launch) -> None:
     """Print the table of results, write the report if something is newer than it, and name the next steps."""
     from orchestrator.cli.options import console
@@ -27,10 +35,8 @@ def tell_results(launch: Launch) -> None:
 
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
     console().print(results_table(result_rows(store, ledger), objectives_of(ledger.definition())))
-    for each in baseline_rows(store, ledger):
-        click.echo(
-            f"A linear model on the pixels of the same splits: test accuracy {each.metrics['test/accuracy']:.3f}."
-        )
+    for line in dict.fromkeys(_told_baseline(each.metrics) for each in baseline_rows(store, ledger)):
+        click.echo(line)
     report = fresh_report(store, ledger)
     storage = _storage(launch)
     make = not storage and Path("Makefile").is_file()
