@@ -25,12 +25,15 @@ EXPECTED = (
     "'train', 'val', 'test' and 'calib'"
 )
 
+SEARCHED_FOLDERS = 100
+"""Class folders that are looked into to tell the layout; what was asked about may be somebody's home."""
+
 
 def matches(root: Path) -> bool:
     """Whether a folder has two class folders with images below them, or split folders that have."""
     try:
         classes: set[str] = set()
-        for _, folder in _class_folders(root):
+        for _, folder in _class_folders(root)[:SEARCHED_FOLDERS]:
             name = folder.rpartition("/")[2]
             if name not in classes and has_image(root / folder):
                 classes.add(name)

@@ -121,6 +121,8 @@ class NamedImages:
 
     def fault(self, fault: RowFault, file: Path, line: int) -> None:
         """Note what is wrong with a row."""
+        if fault.image_id is not None and fault.kind != "duplicate_row":
+            self._contradicted.add(fault.image_id)
         path = file if fault.image_id is None else self.root / fault.image_id
         self.problems.append(DataProblem(f"{file}, {self._noun} {line}: {fault.said}", fault.kind, path, line))
 
@@ -130,11 +132,10 @@ class NamedImages:
         Raises:
             DataProblem: no row at all.
         """
-        for name in sorted(self._contradicted):  # which of its rows is right is unknown, the first one too
+        for name in sorted(self._contradicted & set(self._rows)):  # which of its rows is right is unknown
             _, file, line = self._rows.pop(name)
-            said = f"the image {name!r} is named again below with other content. Remove the row that is wrong."
+            said = f"the image {name!r} is named again with other content. Remove the row that is wrong."
             self.fault(RowFault(said, "duplicate_row", name), file, line)
-        self._contradicted.clear()
         rows = [row for row, _, _ in self._rows.values()]
         if not rows and not self.problems:
             raise DataProblem(

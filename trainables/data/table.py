@@ -121,7 +121,7 @@ def _columns(file: Path, spec: ImageTable) -> _Columns:
             require_columns(file, header, (path,), "Name the column with the paths (data/path).")
         path = others[0]
     require_columns(file, header, (path,))
-    require_columns(file, header, spec.labels, "Name the columns with labels (data/labels).")
+    require_columns(file, header, spec.labels, "Name the columns with labels (data/labels; --label of `data check`).")
     named = {role: getattr(spec, role) for role in ROLES}
     wanted = {role: name for role, name in named.items() if name in header or name != usual[role]}
     for role, name in wanted.items():

@@ -170,6 +170,16 @@ def test_a_link_that_leaves_the_root_is_a_problem(tmp_path):
     assert [problem.kind for problem in listed(file).problems] == ["outside"]
 
 
+@pytest.mark.parametrize(
+    "lines", [["images/000.png,1,1", "images/000.png,7,1"], ["images/000.png,7,1", "images/000.png,1,1"]]
+)
+def test_a_bad_row_makes_the_other_row_of_its_image_a_bad_one(tmp_path, lines):
+    listing = listed(text_table(tmp_path, "\n".join(["path,Edema,Effusion", *lines, "images/001.png,1,1"])), MARKS)
+    assert listing.image_ids == ("images/001.png",)
+    assert sorted(problem.kind for problem in listing.problems) == ["duplicate_row", "label_range"]
+    assert listing.named == 3
+
+
 def test_a_class_of_bad_images_only_is_still_a_class(tmp_path):
     listing = listed(text_table(tmp_path, "path,label\nimages/001.png,a\nimages/009.png,b\n"))
     assert listing.classes == ("a", "b")
