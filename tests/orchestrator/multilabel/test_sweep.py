@@ -9,7 +9,7 @@ from PIL import Image
 from orchestrator.network import StoredNetwork
 from orchestrator.report.classes import by_class
 from orchestrator.report.findings import gather
-from orchestrator.report.headline import sentences
+from orchestrator.report.headline import sentences, tiles
 from orchestrator.report.intervals import accuracy_interval
 from orchestrator.report.tables import results_json
 from orchestrator.report.write import write_report
@@ -89,6 +89,7 @@ def test_the_report_shows_labels_and_no_confusion_matrix(storage: Path, ended: E
     present = StoredNetwork(store, findings.best.key).predictions("test").targets.sum(0).tolist()
     assert [row.images for row in table.rows] == present
     assert any("A linear model" in each and "known labels" in each for each in sentences(findings))
+    assert "AUROC, best network" in [tile.title for tile in tiles(findings)]
     interval = accuracy_interval(findings, findings.best)
     accuracy = findings.best.metrics["test/accuracy"]
     assert interval is None or interval.low <= accuracy <= interval.high
