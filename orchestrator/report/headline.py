@@ -37,6 +37,7 @@ def sentences(findings: Findings) -> list[str]:
         return ["No trial is complete, so there is no best network yet. What there is so far stands below."]
     told = [
         _best_sentence(findings, findings.best),
+        *_study_sentence(findings, findings.best),
         *_calibration_sentence(findings.best),
         *_ensemble_sentence(findings),
         *_baseline_sentences(findings),
@@ -55,6 +56,9 @@ def tiles(findings: Findings) -> list[Tile]:
     found = [_accuracy_tile(findings, best, "accuracy, best network")]
     if ensemble is not None:
         found.append(_accuracy_tile(findings, ensemble, f"accuracy, ensemble of {len(ensemble.members)}"))
+    if findings.multilabel(best.key):
+        area, note = number_text(best.metrics.get("test/auroc")), "on test, mean over the labels where it is defined"
+        found.append(Tile(value=area, title="AUROC, best network", note=note))
     found.append(_ece_tile(best))
     gain = best.metrics.get("aopc/test/aopc_gain", best.metrics.get("aopc/val/aopc_gain"))
     if gain is not None:
@@ -76,6 +80,17 @@ def _best_sentence(findings: Findings, best: ResultRow) -> str:
     if accuracy is None:
         return f"{sentence} It has not been evaluated on test."
     return f"{sentence} It {_right(findings, best.key, accuracy)}."
+
+
+def _study_sentence(findings: Findings, best: ResultRow) -> list[str]:
+    accuracy, area = best.metrics.get("test/study_accuracy"), best.metrics.get("test/study_auroc")
+    if accuracy is None:
+        return []
+    what = "of the known labels of studies" if findings.multilabel(best.key) else "of the studies"
+    return [
+        f"With its probabilities averaged over the images of a study (a visit), it is right about {percent_text(accuracy)} "
+        f"{what}; AUROC {number_text(area)}."
+    ]
 
 
 def _right(findings: Findings, key: str, accuracy: float) -> str:

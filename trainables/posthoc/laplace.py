@@ -95,9 +95,9 @@ def run(task: Laplace, network: TrainedNetwork) -> PosthocResult:
         ValueError: the network predicts several labels an image.
         NotEnoughMemoryError: the full structure does not fit.
     """
-    train = class_predictions(task, network, "train")
     watch, head = Stopwatch(), network.head()
     require_memory(task, head)
+    train = class_predictions(task, network, "train")
     with watch.stage("import"):  # seconds that the first task of a process pays, whatever its structure
         import laplace  # noqa: F401
     with watch.stage("fit"):

@@ -9,14 +9,14 @@ from __future__ import annotations
 VERSIONS: dict[str, int] = {
     "data": 2,
     "decode": 1,
-    "fit": 1,
-    "predict": 1,
-    "evaluation": 1,
-    "temperature": 1,
-    "laplace": 1,
-    "aopc": 1,
-    "ensemble": 1,
-    "baseline": 1,
+    "fit": 2,
+    "predict": 2,
+    "evaluation": 2,
+    "temperature": 2,
+    "laplace": 2,
+    "aopc": 2,
+    "ensemble": 2,
+    "baseline": 2,
 }
 
 MODULES: dict[str, tuple[str, ...]] = {

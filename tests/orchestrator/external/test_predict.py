@@ -131,8 +131,8 @@ def test_nothing_but_bad_images_gives_rows_without_prediction(storage, tmp_path)
 def test_an_empty_folder_is_refused(storage, tmp_path):
     with pytest.raises(ValueError, match="there is no image in it or below it, but no file"):
         predict(storage, "tiny", tmp_path)
-    (tmp_path / "scan.dcm").write_text("")
-    with pytest.raises(ValueError, match=r"but 1 other files, such as scan\.dcm\. Images end in \.png"):
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(ValueError, match=r"but 1 other files, such as notes\.txt\. Images end in \.png"):
         predict(storage, "tiny", tmp_path)
 
 

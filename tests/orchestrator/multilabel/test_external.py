@@ -8,6 +8,8 @@ from orchestrator.external.evaluate import evaluate
 from orchestrator.external.passes import load_predictions
 from orchestrator.external.predict import predict
 from orchestrator.network import StoredNetwork
+from orchestrator.report.findings import gather
+from orchestrator.report.headline import sentences
 from orchestrator.report.tables import results_json
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
@@ -47,6 +49,7 @@ def test_visits_are_judged_where_the_table_names_them(storage: Path) -> None:
     assert {name: row["metrics"][name] for name in expected} == expected
     assert expected["test/study_auroc"] is not None
     assert row["metrics"]["test/auroc/never seen"] is None
+    assert any("of the known labels of studies" in each for each in sentences(gather(store, ledger)))
 
 
 def test_networks_are_evaluated_on_another_table(storage: Path, hospital: Path) -> None:
