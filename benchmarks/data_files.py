@@ -1,4 +1,4 @@
-"""Folders of generated images, cheap to draw and costly enough to decode."""
+"""Generated images in the layout of COVID-19 Radiography, which torchvision's ImageFolder reads as well."""
 
 from __future__ import annotations
 
@@ -11,33 +11,38 @@ from numpy.typing import NDArray
 from PIL import Image
 
 AT_ONCE = 1024
+CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
 
 
-def jpeg_folder(root: Path, *, images: int, side: int, classes: int = 4) -> None:
-    """Fill `<root>/class-<n>/` with grey JPEG files: clouds with film grain, so that they compress as radiographs do."""
+def jpeg_folder(root: Path, *, images: int, side: int) -> None:
+    """Fill the layout with grey JPEG files: clouds with film grain, so that they compress as radiographs do."""
     grain = np.random.default_rng(0).normal(0, 6, (side, side))
+    places = _places(root, images, ".jpg")
     for number, clouds in _clouds(images, side // 20):
-        folder = root / f"class-{number % classes}"
-        folder.mkdir(parents=True, exist_ok=True)
         smooth = Image.fromarray(clouds).resize((side, side), Image.Resampling.BICUBIC)
         pixels = np.clip(np.asarray(smooth) + np.roll(grain, 7 * number), 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:06d}.jpg", quality=90)
+        Image.fromarray(pixels).save(places[number], quality=90)
 
 
-def covid_folder(root: Path, *, images: int, side: int) -> None:
-    """Fill the layout of COVID-19 Radiography with PNG files of clouds, of which no two are alike."""
-    names = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
-    for name in names:
-        (root / name / "images").mkdir(parents=True)
+def png_folder(root: Path, *, images: int, side: int) -> None:
+    """Fill the layout with small PNG files of clouds, of which no two are alike."""
+    places = _places(root, images, ".png")
 
     def save(one: tuple[int, NDArray[np.uint8]]) -> None:
         number, clouds = one
-        path = root / names[number % 4] / "images" / f"{number:06d}.png"
-        Image.fromarray(clouds).resize((side, side), Image.Resampling.BILINEAR).save(path, compress_level=1)
+        Image.fromarray(clouds).resize((side, side), Image.Resampling.BILINEAR).save(places[number], compress_level=1)
 
     with ThreadPoolExecutor(2) as pool:
         for _ in pool.map(save, _clouds(images, side // 4)):
             pass
+
+
+def _places(root: Path, images: int, suffix: str) -> list[Path]:
+    """Files of the layout of COVID-19 Radiography, the classes in turn; the folders are made."""
+    folders = [root / name / "images" for name in CLASSES]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    return [folders[number % 4] / f"{number:06d}{suffix}" for number in range(images)]
 
 
 def _clouds(images: int, cells: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:

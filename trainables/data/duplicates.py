@@ -20,8 +20,8 @@ CORRELATION = 0.985
 """Least correlation of two thumbnails. Among 977 chest radiographs no two reach 0.975, and 982 pairs are within the radius;
 a copy saved at JPEG quality 40, at half the size, with another gamma or contrast, or cropped by 1 % lies above."""
 
-_ROWS = 128
-_PAIRS = 4_096
+_ROWS, _COLUMNS = 128, 1_024
+_THUMBNAILS = 512
 
 
 def near_duplicates(
@@ -40,8 +40,8 @@ def near_duplicates(
     sets = DisjointSets(len(thumbnails))
     rows = _join_equal(thumbnails, sets)
     for left, right in _within(perceptual_hashes(thumbnails, rows), radius):
-        for start in range(0, len(left), _PAIRS):
-            a, b = rows[left[start : start + _PAIRS]], rows[right[start : start + _PAIRS]]
+        for start in range(0, len(left), _THUMBNAILS):
+            a, b = rows[left[start : start + _THUMBNAILS]], rows[right[start : start + _THUMBNAILS]]
             alike = _correlations(thumbnails[a], thumbnails[b]) >= correlation
             for one, other in zip(a[alike].tolist(), b[alike].tolist(), strict=True):
                 sets.join(one, other)
@@ -54,31 +54,36 @@ def perceptual_hashes(thumbnails: NDArray[np.uint8], rows: NDArray[np.int64] | N
     chosen_rows = np.arange(len(thumbnails)) if rows is None else rows
     basis = np.cos(np.pi * np.arange(9)[:, None] * (2 * np.arange(side)[None] + 1) / (2 * side)).astype(np.float32)
     hashes = np.empty(len(chosen_rows), np.uint64)
-    for start in range(0, len(chosen_rows), _PAIRS):
-        block = thumbnails[chosen_rows[start : start + _PAIRS]].astype(np.float32)
+    for start in range(0, len(chosen_rows), _THUMBNAILS):
+        block = thumbnails[chosen_rows[start : start + _THUMBNAILS]].astype(np.float32)
         low = np.einsum("fi,nij,gj->nfg", basis, block, basis, optimize=True)
         # all of the 8 x 8 lowest but the mean, and one more to make 64
         chosen = np.concatenate([low[:, :8, :8].reshape(len(low), -1)[:, 1:], low[:, 8, :1]], axis=1)
         bits = chosen > np.median(chosen, axis=1, keepdims=True)
-        hashes[start : start + _PAIRS] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
+        hashes[start : start + _THUMBNAILS] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
     return hashes
 
 
 def _join_equal(thumbnails: NDArray[np.uint8], sets: DisjointSets) -> NDArray[np.int64]:
     """Join equal thumbnails, which would otherwise make quadratically many pairs; return the first row of each."""
-    first: dict[bytes, int] = {}
+    digests = np.empty((len(thumbnails), 16), np.uint8)
     for row, thumbnail in enumerate(thumbnails):
-        sets.join(row, first.setdefault(hashlib.blake2b(thumbnail.tobytes(), digest_size=16).digest(), row))
-    return np.array(sorted(first.values()), np.int64)
+        digests[row] = np.frombuffer(hashlib.blake2b(thumbnail.tobytes(), digest_size=16).digest(), np.uint8)
+    _, first, inverse = np.unique(digests, axis=0, return_index=True, return_inverse=True)
+    roots = first[inverse.reshape(-1)]
+    for row in np.flatnonzero(roots != np.arange(len(roots))).tolist():
+        sets.join(row, int(roots[row]))
+    return np.sort(first)
 
 
 def _within(hashes: NDArray[np.uint64], radius: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of rows whose hashes differ in at most `radius` bits, block by block."""
-    for start in range(0, len(hashes), _ROWS):
-        distances = np.bitwise_count(hashes[start : start + _ROWS, None] ^ hashes[None, start:])
-        left, right = np.nonzero(distances <= radius)
-        later = left < right
-        yield left[later] + start, right[later] + start
+    """Pairs of rows whose hashes differ in at most `radius` bits, in blocks that stay in the cache."""
+    for above in range(0, len(hashes), _ROWS):
+        for start in range(above, len(hashes), _COLUMNS):
+            distances = np.bitwise_count(hashes[above : above + _ROWS, None] ^ hashes[None, start : start + _COLUMNS])
+            left, right = np.nonzero(distances <= radius)
+            later = left + above < right + start
+            yield left[later] + above, right[later] + start
 
 
 def _correlations(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
