@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydicom.uid import UID
 
 _FORMATS = ("JPEG", "JPEG2000")
+_JP2, _FIRST_BOX = b"\0\0\0\x0cjP  ", 12
 
 
 def stored_values(path: Path, dataset: Dataset) -> NDArray[Any]:
@@ -85,8 +86,20 @@ def _fits(dataset: Dataset) -> bool:
     """
     from pydicom.encaps import get_frame
 
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    _check_boxes(frame)
     try:
-        with Image.open(io.BytesIO(get_frame(dataset.PixelData, 0, number_of_frames=1)), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(frame), formats=_FORMATS) as image:
             return image.size == (dataset.Columns, dataset.Rows)
     except UnidentifiedImageError:
         return True
+
+
+def _check_boxes(frame: bytes) -> None:
+    """Refuse boxes around a JPEG 2000 stream that lead nowhere: pydicom 3.0 follows a box without length for ever."""
+    offset = _FIRST_BOX
+    while frame.startswith(_JP2) and offset < len(frame) and frame[offset + 4 : offset + 8] != b"jp2c":
+        length = int.from_bytes(frame[offset : offset + 4], "big")
+        if length < 8:
+            raise ValueError("a box is shorter than its own head")
+        offset += length

@@ -219,6 +219,13 @@ def test_a_stream_of_another_size_than_the_header_is_refused(tmp_path, syntax):
     assert "another size than the header says" in str(problem)
 
 
+def test_a_box_of_no_length_around_jpeg_2000_does_not_hang(tmp_path):
+    content = dicom(GREY, syntax="jpeg2000")
+    box = content.index(b"ftypjp2 ") - 4
+    damaged = content[:box] + bytes(4) + content[box + 4 :]
+    assert "cannot be decoded here (ValueError)" in str(refused(tmp_path, damaged))
+
+
 def test_what_no_library_decodes_is_named_with_the_way_out(tmp_path):
     dataset = header(GREY)
     dataset.PixelData = encapsulate([b"\xff\xd8\xff\xf7 a stream of JPEG-LS"])
