@@ -97,6 +97,7 @@ def require_usable(listing: Listing, spec: FileSpec, split: Split) -> None:
     _require_two_classes(used)
     official = _official(used, spec, split)
     free = [row for row, name in enumerate(official) if name is None]
+    _require_training(used, len(free))
     patients = [used.patients[row] or used.image_ids[row] for row in free]
     known = any(who is not None for who in used.patients)
     require_splittable(
@@ -155,13 +156,7 @@ def equal_pictures(digests: NDArray[np.uint8]) -> NDArray[np.int64]:
 def _splits(listing: Listing, groups: Groups, split: Split, official: list[SplitName | None]) -> NDArray[np.str_]:
     names = np.array([name or "" for name in official], dtype="<U5")
     free = np.flatnonzero(names == "")
-    if not len(free):
-        raise DataProblem(
-            f"{listing.root}: the data set names a split for every image, and none of them is for training. Pass "
-            "--set split/official=ignore to share the images out anew.",
-            "no_training",
-            listing.root,
-        )
+    _require_training(listing, len(free))
     filled = frozenset(name for name in official if name)
     mine = [groups.names[row] for row in free]
     names[free] = assign_splits(
@@ -179,6 +174,16 @@ def require_images(listing: Listing, bad: Sequence[DataProblem]) -> None:
     """
     if not len(listing) and bad:
         raise several(bad)
+
+
+def _require_training(listing: Listing, free: int) -> None:
+    if not free:
+        raise DataProblem(
+            f"{listing.root}: the data set names a split for every image, and none of them is for training. Pass "
+            "--set split/official=ignore to share the images out anew.",
+            "no_training",
+            listing.root,
+        )
 
 
 def _require_two_classes(listing: Listing) -> None:

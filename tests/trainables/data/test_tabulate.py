@@ -139,8 +139,17 @@ def test_the_splits_of_a_table_are_kept_and_the_others_shared_out(tmp_path):
 
 def test_a_table_without_a_training_part_is_said(tmp_path):
     file = with_column(table.write(tmp_path, 12), "split", lambda n: "test")
-    with pytest.raises(ValueError, match="Class 'normal' has 0 images"):
+    with pytest.raises(DataProblem, match=r"none of them is for training.*split/official=ignore"):
         prepared(tmp_path, TABLE, root=file)
+    images = prepared(tmp_path, TABLE, Split(official="ignore"), root=file, name="anew")
+    assert {"train", "val", "test"} <= set(images.splits.tolist())
+
+
+def test_the_validation_set_of_chexpert_alone_has_no_training_part(tmp_path):
+    root = chexpert.write(tmp_path, patients=1)
+    (root / "train.csv").unlink()
+    with pytest.raises(DataProblem, match="none of them is for training"):
+        prepared(tmp_path, SPEC, root=root)
 
 
 def test_marks_of_a_table_become_targets(tmp_path):
