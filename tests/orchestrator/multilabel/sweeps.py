@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from orchestrator.sweep.launch import Ended, Launch, run_sweep
 from search_spaces.objective import Objective
 from search_spaces.overrides import Overrides
 from search_spaces.sweep import Sweep
-from trainables.data.layouts import Layout
-from trainables.data.listing import BLANK, Listing, Row, listing_of
 from trainables.data.prepare import DataSource
 from trainables.spec import (
     ClassDistinct,
@@ -113,25 +110,6 @@ def write_table(root: Path, *, patients: int, seed: int) -> Path:
             lines.append(f"{name},p{visit // 2},s{visit}," + ",".join(told))
     (root / "table.csv").write_text("\n".join(lines) + "\n")
     return root
-
-
-def read_table(root: Path, spec: ImageTable, renamed: Mapping[str, str]) -> Listing:
-    """What `write_table` wrote, as a loader of files gives it."""
-    lines = [line.split(",") for line in (root / "table.csv").read_text().splitlines()]
-    rows = [
-        Row(name, tuple(int(value) if value else BLANK for value in told), patient=patient, study=study)
-        for name, patient, study, *told in lines[1:]
-    ]
-    return listing_of(root, lines[0][3:], rows)
-
-
-LAYOUT = Layout(
-    spec=ImageTable,
-    expected="table.csv",
-    matches=lambda root: (root / "table.csv").is_file(),
-    list_files=read_table,
-    select=lambda listing, spec: listing,
-)
 
 
 def run(sweep: Sweep, storage: Path, source: DataSource) -> Ended:

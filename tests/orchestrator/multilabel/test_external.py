@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +12,21 @@ from orchestrator.report.headline import sentences
 from orchestrator.report.tables import results_json
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
-from tests.orchestrator.multilabel.sweeps import LABELS, LAYOUT, run_table, write_table
-from trainables.data.layouts import LAYOUTS
+from tests.orchestrator.multilabel.sweeps import LABELS, run_table, write_table
 from trainables.metrics import predictive_entropy
 from trainables.posthoc.temperature import apply_temperature
 from trainables.studies import study_metrics
 
 
 @pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A finished sweep on files; the loader of the layout is that of the tests."""
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep on files."""
     folder = tmp_path_factory.mktemp("table")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(LAYOUTS, "table", LAYOUT)
-        ended = run_table(folder / "runs", write_table(folder / "own", patients=30, seed=0))
-        assert ended.finished
-        assert not ended.failed_trials
-        assert not ended.failed_tasks
-        yield folder / "runs"
+    ended = run_table(folder / "runs", write_table(folder / "own", patients=30, seed=0))
+    assert ended.finished
+    assert not ended.failed_trials
+    assert not ended.failed_tasks
+    return folder / "runs"
 
 
 @pytest.fixture(scope="module")
