@@ -3,61 +3,19 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.errors import TrackingError
-from orchestrator.tracking.identity import sweep_identity
-from orchestrator.tracking.memory import MemoryServer, MemoryTracker
-from orchestrator.tracking.mirror import Mirror, pending
+from orchestrator.tracking.memory import MemoryServer
+from orchestrator.tracking.mirror import Mirror
 from orchestrator.tracking.mirror_thread import MirrorThread
 from orchestrator.tracking.mlflow import open_tracker, tracking_uri
-from orchestrator.tracking.protocol import KEY_TAG, Artifact
+from orchestrator.tracking.protocol import KEY_TAG
+from tests.orchestrator.tracking.mirrors import PNG, mirror_to, state_of
 from tests.orchestrator.tracking.small_sweep import TASKS, SmallSweep
-
-PNG = b"\x89PNG"
-
-
-def mirror_to(server: MemoryServer, sweep: SmallSweep) -> Mirror:
-    def open_memory() -> MemoryTracker:
-        return MemoryTracker(sweep_identity(sweep.ledger.definition()), server)
-
-    return Mirror(open_memory, sweep.store, sweep.ledger)
-
-
-def state_of(server: MemoryServer) -> list[dict[str, Any]]:
-    """All that a user sees, without ids and without the bytes of pictures."""
-    names = {run.run_id: run.name for run in server.runs}
-    return sorted(
-        (
-            {
-                "key": run.key,
-                "name": run.name,
-                "parent": names.get(run.parent_id or ""),
-                "status": run.status,
-                "params": run.params,
-                "tags": run.tags,
-                "points": sorted((each.name, each.step, each.time_ms, each.value) for each in run.points),
-                "artifacts": sorted(run.artifacts),
-            }
-            for run in server.runs
-            if not run.deleted
-        ),
-        key=lambda plain: str(plain["key"]),
-    )
-
-
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are drawn in tests of their own."""
-
-    def blank(identity: str, draw: object) -> Artifact:
-        return Artifact(identity=identity, content=lambda: PNG)
-
-    monkeypatch.setattr("orchestrator.tracking.pictures._picture", blank)
 
 
 def test_a_finished_sweep_stands_on_the_server_as_a_tree(tmp_path: Path) -> None:
@@ -134,18 +92,6 @@ def test_a_later_start_that_finds_all_done_sends_nothing(tmp_path: Path) -> None
     sweep.ledger.write_outcome("running")
     sweep.ledger.write_outcome("finished")
     assert MirrorThread(mirror_to(server, sweep)).close(20).complete
-
-
-@pytest.mark.usefixtures("no_pictures")
-def test_an_abandoned_thread_sends_nothing_more(tmp_path: Path) -> None:
-    sweep, server = SmallSweep(tmp_path), MemoryServer()
-    sweep.complete()
-    thread = MirrorThread(mirror_to(server, sweep), pause_seconds=5)
-    thread.poke()
-    thread.abandon()
-    time.sleep(0.1)
-    assert server.runs == []
-    assert pending(sweep.ledger)
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -272,76 +218,6 @@ def test_a_damaged_result_gives_a_picture_that_says_so(tmp_path: Path) -> None:
     assert trial.artifacts["figures/reliability.png"].startswith(PNG)
 
 
-@pytest.mark.usefixtures("no_pictures")
-def test_the_thread_sends_what_changes_and_clears_its_marker(tmp_path: Path) -> None:
-    sweep, server = SmallSweep(tmp_path), MemoryServer()
-    thread = MirrorThread(mirror_to(server, sweep), pause_seconds=0.01)
-    thread.poke()
-    sweep.complete()
-    thread.poke()
-    assert thread.close(20).complete
-    assert len(server.runs) == 4
-    assert pending(sweep.ledger) == ""
-
-
-@pytest.mark.usefixtures("no_pictures")
-def test_a_server_that_comes_back_gets_everything(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    sweep, server = SmallSweep(tmp_path), MemoryServer(unreachable=True)
-    sweep.complete()
-    thread = MirrorThread(mirror_to(server, sweep), pause_seconds=0.01, longest_pause_seconds=0.05)
-    thread.poke()
-    wait_for(lambda: "unreachable" in pending(sweep.ledger))
-    time.sleep(0.2)
-    assert len([record for record in caplog.records if "unreachable" in record.message]) == 1
-    server.unreachable = False
-    wait_for(lambda: pending(sweep.ledger) == "")
-    assert len(server.runs) == 4
-    assert thread.close(20).complete
-
-
-@pytest.mark.usefixtures("no_pictures")
-def test_a_server_that_stays_away_is_told_at_the_end_and_filled_by_the_next_start(tmp_path: Path) -> None:
-    sweep, server = SmallSweep(tmp_path), MemoryServer(unreachable=True)
-    sweep.complete()
-    thread = MirrorThread(mirror_to(server, sweep), pause_seconds=0.01)
-    arrival = thread.close(20)
-    assert not arrival.complete
-    assert "unreachable" in arrival.message
-    assert "unreachable" in pending(sweep.ledger)
-    server.unreachable = False
-    assert MirrorThread(mirror_to(server, sweep)).close(20).complete
-    assert len(server.runs) == 4
-    assert pending(sweep.ledger) == ""
-
-
-@pytest.mark.usefixtures("no_pictures")
-def test_a_server_that_comes_back_empty_is_filled_anew(tmp_path: Path) -> None:
-    sweep, server = SmallSweep(tmp_path), MemoryServer()
-    row, _ = sweep.complete()
-    mirror = mirror_to(server, sweep)
-    mirror.sync()
-    expected = state_of(server)
-    server.unreachable = True
-    sweep.end(row, "failed", "later")
-    with pytest.raises(TrackingError):
-        mirror.sync()
-    server.unreachable = False
-    server.runs.clear()
-    mirror.sync()
-    assert [run["key"] for run in state_of(server)] == [run["key"] for run in expected]
-
-
-def test_a_fault_in_the_mirror_does_not_end_the_driver(tmp_path: Path) -> None:
-    sweep = SmallSweep(tmp_path)
-    sweep.complete()
-
-    def broken() -> MemoryTracker:
-        raise RuntimeError("a bug")
-
-    arrival = MirrorThread(Mirror(broken, sweep.store, sweep.ledger)).close(20)
-    assert "RuntimeError: a bug" in arrival.message
-
-
 def test_a_sweep_of_the_same_name_started_anew_has_runs_of_its_own(tmp_path: Path) -> None:
     server = MemoryServer()
     for created in (1.0, 2.0):
@@ -377,13 +253,6 @@ def _key_of_temperature(network: str) -> str:
     from trainables.spec import Temperature, posthoc_key
 
     return posthoc_key(Temperature(), [network])
-
-
-def wait_for(condition: Any, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def test_the_mirror_imports_neither_torch_nor_mlflow_nor_matplotlib_before_it_needs_them() -> None:
