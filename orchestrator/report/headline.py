@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.figures.words import metric_label
@@ -53,12 +54,10 @@ def tiles(findings: Findings) -> list[Tile]:
     best, ensemble = findings.best, findings.best_ensemble
     if best is None:
         return []
-    found = [_accuracy_tile(findings, best, "accuracy, best network")]
+    judged = _auroc_tile if findings.multilabel(best.key) else _accuracy_tile
+    found = [judged(findings, best, "best network")]
     if ensemble is not None:
-        found.append(_accuracy_tile(findings, ensemble, f"accuracy, ensemble of {len(ensemble.members)}"))
-    if findings.multilabel(best.key):
-        area, note = number_text(best.metrics.get("test/auroc")), "on test, mean over the labels where it is defined"
-        found.append(Tile(value=area, title="AUROC, best network", note=note))
+        found.append(judged(findings, ensemble, f"ensemble of {len(ensemble.members)}"))
     found.append(_ece_tile(best))
     gain = best.metrics.get("aopc/test/aopc_gain", best.metrics.get("aopc/val/aopc_gain"))
     if gain is not None:
@@ -76,10 +75,8 @@ def _best_sentence(findings: Findings, best: ResultRow) -> str:
     objective = findings.first_objective
     value = number_text(best.metrics.get(objective.metric))
     sentence = f"Best trial: {best.name}, chosen by {metric_label(objective.metric)} ({value}); test took no part in the choice."
-    accuracy = best.metrics.get("test/accuracy")
-    if accuracy is None:
-        return f"{sentence} It has not been evaluated on test."
-    return f"{sentence} It {_right(findings, best.key, accuracy)}."
+    judged = _judged(findings, best.key, best.metrics)
+    return f"{sentence} It {judged or 'has not been evaluated on test'}."
 
 
 def _study_sentence(findings: Findings, best: ResultRow) -> list[str]:
@@ -93,11 +90,16 @@ def _study_sentence(findings: Findings, best: ResultRow) -> list[str]:
     ]
 
 
-def _right(findings: Findings, key: str, accuracy: float) -> str:
-    """What the accuracy of a network or baseline says."""
+def _judged(findings: Findings, key: str, metrics: Mapping[str, float | None]) -> str:
+    """What a network or baseline reaches on test, empty where nobody has looked.
+
+    Most labels of an image are absent, so that being right about them says little: there the area under the ROC curve counts.
+    """
+    accuracy, area = metrics.get("test/accuracy"), metrics.get("test/auroc")
     if findings.multilabel(key):
-        return f"is right about {percent_text(accuracy)} of the known labels of the test images"
-    return f"classifies {percent_text(accuracy)} of the test images correctly"
+        told = f"reaches {area:.3f}" if area is not None else "has no label"
+        return f"{told} in AUROC on test, the mean over the labels where it is defined" if accuracy is not None else ""
+    return f"classifies {percent_text(accuracy)} of the test images correctly" if accuracy is not None else ""
 
 
 def _calibration_sentence(best: ResultRow) -> list[str]:
@@ -112,24 +114,27 @@ def _calibration_sentence(best: ResultRow) -> list[str]:
 
 
 def _baseline_sentences(findings: Findings) -> list[str]:
-    return [
-        f"A linear model on the pixels of the same splits {_right(findings, each.key, accuracy)}."
-        for each in findings.baselines
-        if (accuracy := each.metrics.get("test/accuracy")) is not None
-    ]
+    """One for every baseline that differs: data sets that differ in training labels only are judged alike."""
+    told = (_judged(findings, each.key, each.metrics) for each in findings.baselines)
+    return [f"A linear model on the pixels of the same splits {judged}." for judged in dict.fromkeys(told) if judged]
 
 
 def _ensemble_sentence(findings: Findings) -> list[str]:
     ensemble = findings.best_ensemble
     if ensemble is None or ensemble.metrics.get("test/accuracy") is None:
         return []
-    accuracy = percent_text(ensemble.metrics["test/accuracy"] or 0.0)
+    judged = _judged(findings, ensemble.key, ensemble.metrics)
     after = number_text(ensemble.metrics.get("temperature/test/ece"))
     nll = number_text(ensemble.metrics.get("temperature/test/nll"))
     members = plural(len(ensemble.members), "network")
-    return [
-        f"Best ensemble: {ensemble.name} of {members}, {accuracy} correct; NLL {nll} and ECE {after} after temperature."
-    ]
+    return [f"Best ensemble: {ensemble.name} of {members} {judged}; NLL {nll} and ECE {after} after temperature."]
+
+
+def _auroc_tile(findings: Findings, row: ResultRow, title: str) -> Tile:
+    area = number_text(row.metrics.get("test/auroc"))
+    return Tile(
+        value=area, title=f"AUROC, {title}", note=f"{row.name}; on test, mean over the labels where it is defined"
+    )
 
 
 def _accuracy_tile(findings: Findings, row: ResultRow, title: str) -> Tile:
@@ -138,7 +143,7 @@ def _accuracy_tile(findings: Findings, row: ResultRow, title: str) -> Tile:
     interval = accuracy_interval(findings, row)
     if interval is not None:
         note += f"; 95 % interval {100 * interval.low:.0f} to {100 * interval.high:.0f} % over {interval.units}"
-    return Tile(value=DASH if accuracy is None else percent_text(accuracy), title=title, note=note)
+    return Tile(value=DASH if accuracy is None else percent_text(accuracy), title=f"accuracy, {title}", note=note)
 
 
 def _ece_tile(best: ResultRow) -> Tile:
