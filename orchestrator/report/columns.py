@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from orchestrator.figures.words import metric_label
 from orchestrator.results import ResultRow
 from search_spaces.objective import Objective
+from trainables.spec import nearest
 
 LAPLACE_FIRST = ("laplace_kron", "laplace_full", "laplace_diag")
 
@@ -98,3 +100,19 @@ def _aopc_name(row: ResultRow) -> str | None:
 def _aopc(row: ResultRow) -> float | None:
     name = _aopc_name(row)
     return row.metrics[name] if name else None
+
+
+def chosen_columns(rows: Sequence[ResultRow], patterns: Sequence[str]) -> list[Column]:
+    """Columns of the metrics that patterns such as `test/auroc/*` match, in the order of the patterns.
+
+    Raises:
+        ValueError: a pattern that no metric matches.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matching = [name for name in names if fnmatchcase(name, pattern)]
+        if not matching:
+            raise ValueError(f"--metric {pattern}: no result has such a metric. {nearest(pattern, names)[:400]}")
+        found |= dict.fromkeys(matching)
+    return [Column(title=name, note=metric_label(name), value=metric(name)) for name in found]

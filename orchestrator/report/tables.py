@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.report.columns import columns_of
+from orchestrator.report.columns import Column, columns_of
 from orchestrator.report.summary import best_trial
 from orchestrator.report.text import number_text
 from orchestrator.results import ResultRow, baseline_rows, objectives_of, result_rows
@@ -55,9 +55,11 @@ def results_csv(rows: Sequence[ResultRow]) -> str:
     return buffer.getvalue()
 
 
-def results_markdown(rows: Sequence[ResultRow], objectives: Sequence[Objective]) -> str:
-    """The headline columns as a Markdown table; the best trial is bold."""
-    columns = columns_of(rows, objectives)
+def results_markdown(
+    rows: Sequence[ResultRow], objectives: Sequence[Objective], columns: Sequence[Column] | None = None
+) -> str:
+    """The headline columns, or those given, as a Markdown table; the best trial is bold."""
+    columns = columns_of(rows, objectives) if columns is None else columns
     best = best_trial(rows, objectives[0])
     lines = [
         "| name | state | epochs | " + " | ".join(column.title for column in columns) + " |",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from posixpath import commonpath
 from typing import TYPE_CHECKING
 
 from orchestrator.figures.words import metric_label
@@ -43,6 +44,26 @@ def results_table(rows: Sequence[ResultRow], objectives: Sequence[Objective]) ->
         is_best = row is best
         cells = [_cell(column, row) for column in columns]
         table.add_row(*_opening(row, is_best), *cells, style="bold" if is_best else None)
+    return table
+
+
+def metrics_table(rows: Sequence[ResultRow], columns: Sequence[Column], objective: Objective) -> Table:
+    """A rich table of chosen metrics; what their names have in common at the beginning stands above it."""
+    from rich import box
+    from rich.table import Table
+
+    names = [column.title for column in columns]
+    shared = commonpath(names) if len(names) > 1 else ""
+    best = best_trial(rows, objective)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=shared or None)
+    table.add_column("Name", no_wrap=True)
+    table.add_column("State", no_wrap=True)
+    table.add_column("Ep", justify="right")
+    for name in names:
+        table.add_column(name.removeprefix(shared).lstrip("/"), justify="right")
+    for row in rows:
+        cells = [_cell(column, row) for column in columns]
+        table.add_row(*_opening(row, row is best), *cells, style="bold" if row is best else None)
     return table
 
 

@@ -18,7 +18,7 @@ import pytest
 from orchestrator.cli.options import finite
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
-from tests.orchestrator.cli.program import ROOT, SPACE, Said, files, orchestrator
+from tests.orchestrator.cli.program import ROOT, SPACE, Said, files, orchestrator, refusal
 from tests.orchestrator.tracking.servers import free_port
 
 AUDIT = (
@@ -62,6 +62,18 @@ def test_status_counts_trials_and_results(finished: Path) -> None:
     assert (sweep["name"], sweep["space"], sweep["state"]) == ("tiny", "tiny", "finished")
     assert Path(sweep["storage"]) == finished
     assert time.time() - sweep["updated"] < 3600
+
+
+def test_results_show_the_metrics_that_are_asked_for(finished: Path) -> None:
+    said = orchestrator("results", "tiny", "--metric", "test/recall/*", "--metric", "test/nll", "--storage", finished)
+    assert said.code == 0
+    assert "recall/normal" in said.out
+    assert "trial-0000" in said.out
+    told = orchestrator("results", "tiny", "--format", "md", "--metric", "test/nll", "--storage", finished).out
+    rows = document(orchestrator("results", "tiny", "--json", "--storage", finished))["rows"]
+    assert "| test/nll |" in told
+    assert f"{rows[0]['metrics']['test/nll']:.3f}" in told
+    assert "no result has such a metric" in refusal("results", "--metric", "test/aurok/*", "--storage", finished)
 
 
 def test_results_have_a_row_for_every_trial_member_and_ensemble(finished: Path) -> None:
