@@ -14,6 +14,7 @@ import optuna
 from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import TrialState, create_trial
 
+from search_spaces.grid import points
 from search_spaces.objective import Objective
 from search_spaces.overrides import Overrides
 from search_spaces.sweep import Space
@@ -67,7 +68,7 @@ class Study:
     Args:
         space: the search space.
         objectives: what it searches on.
-        searcher: `tpe`, `random` or `nsga2`.
+        searcher: `tpe`, `random`, `nsga2` or `grid`.
         seed: seed of the sweep; draw n uses a seed made of it and n, so that a resumed search repeats nothing.
         overrides: values that the user fixed.
         past: draws of earlier starts, by number without a gap.
@@ -91,6 +92,7 @@ class Study:
         directions = [minimise if each.mode == "min" else maximise for each in objectives]
         self._study = optuna.create_study(directions=directions)
         self._open: dict[int, optuna.Trial] = {}
+        self._grid: list[dict[str, Any]] | None = None
         for trial in past:
             self._restore(trial)
 
@@ -98,12 +100,24 @@ class Study:
         """Draw the next trial."""
         number = len(self._study.get_trials(deepcopy=False))
         self._study.sampler = _sampler(self._searcher, self._seed, number)
+        if self._searcher == "grid":
+            self._study.enqueue_trial(self._point(number))
         trial = self._study.ask()
         spec = self._overrides.draw(self._space, trial)
         self._open[trial.number] = trial
         frozen = self._study.get_trials(deepcopy=False)[trial.number]
         distributions = {name: distribution_to_json(each) for name, each in frozen.distributions.items()}
         return Draw(number=trial.number, spec=spec, params=dict(trial.params), distributions=distributions)
+
+    def _point(self, number: int) -> dict[str, Any]:
+        """Parameters of a point of the grid."""
+        if self._grid is None:
+            self._grid = points(lambda trial: self._overrides.draw(self._space, trial))
+        if number >= len(self._grid):
+            raise ValueError(
+                f"The grid has {len(self._grid)} points, and draw {number} is beyond. Ask for fewer --trials."
+            )
+        return self._grid[number]
 
     def tell(self, number: int, state: str, values: Sequence[float], epochs: int) -> None:
         """Report how a trial ended. One without a finite value for every objective counts as failed."""
@@ -161,7 +175,7 @@ def _ended(past: PastTrial, objectives: int) -> optuna.trial.FrozenTrial:
 
 def _sampler(searcher: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
     draw_seed = int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
-    if searcher == "random":
+    if searcher in ("random", "grid"):
         return optuna.samplers.RandomSampler(seed=draw_seed)
     if searcher == "nsga2":
         return optuna.samplers.NSGAIISampler(seed=draw_seed)

@@ -68,8 +68,8 @@ class Sweep:
         name: name of the space.
         space: draws a `TrialSpec`; an ordinary `if` makes a parameter conditional.
         objectives: what to search on; the first one names the best configuration. Several make a Pareto search.
-        trials: how many draws.
-        searcher: `tpe`, `random`, or `nsga2` for several objectives.
+        trials: how many draws; of a grid all of them, unless the user asks for fewer.
+        searcher: `tpe`, `random`, `nsga2` for several objectives, or `grid` for every point of a finite space.
         scheduler: what ends poor trials early, or None. With several objectives it follows the first one.
         seed: seeds the draws; the training seed stands in each `TrialSpec`.
         member_seeds: the best configuration is trained with so many further seeds.
@@ -82,7 +82,7 @@ class Sweep:
     space: Space
     objectives: tuple[Objective, ...] = (Objective(metric="val/nll", mode="min"),)
     trials: int = 20
-    searcher: Literal["tpe", "random", "nsga2"] = "tpe"
+    searcher: Literal["tpe", "random", "nsga2", "grid"] = "tpe"
     scheduler: Asha | None = None
     seed: int = 0
     member_seeds: int = 3

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import require_folder
 from orchestrator.sweep.launch import Launch, sample_specs
+from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
-from search_spaces.overrides import parse_overrides
+from search_spaces.overrides import Overrides, parse_overrides
 from search_spaces.registry import load_sweep
 from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
@@ -56,9 +57,12 @@ def build_launch(
         changes["seed"] = seed
     sweep = replace(sweep, **changes)
     others = {key: text for key, text in texts.items() if key not in SWEEP_KEYS}
+    overrides = parse_overrides(sweep.space, others, also_known=SWEEP_KEYS)
+    if sweep.searcher == "grid":
+        sweep = replace(sweep, trials=_grid_trials(sweep, overrides, trials))
     launch = Launch(
         sweep=sweep,
-        overrides=parse_overrides(sweep.space, others, also_known=SWEEP_KEYS),
+        overrides=overrides,
         name=_checked_name(name or sweep.name),
         storage=storage.absolute(),
         source=DataSource(root=data, patients=patients, on_bad_image=on_bad_image),
@@ -110,12 +114,22 @@ def _texts(settings: Sequence[str]) -> dict[str, str]:
     return texts
 
 
+def _grid_trials(sweep: Sweep, overrides: Overrides, asked: int | None) -> int:
+    """How many points of the grid are drawn: all, or the first ones."""
+    size = len(points(lambda trial: overrides.draw(sweep.space, trial)))
+    if asked is not None and asked > size:
+        raise ValueError(
+            f"--trials {asked}: the grid has {size} points. Ask for {size} or fewer, or leave --trials out."
+        )
+    return size if asked is None else asked
+
+
 def _with_settings(sweep: Sweep, texts: dict[str, str]) -> Sweep:
     """Put settings of the sweep itself in place."""
     for key, text in texts.items():
         if key == "searcher":
-            if text not in ("tpe", "random", "nsga2"):
-                raise ValueError(f"--set searcher={text}: there are tpe, random and nsga2.")
+            if text not in ("tpe", "random", "nsga2", "grid"):
+                raise ValueError(f"--set searcher={text}: there are tpe, random, nsga2 and grid.")
             sweep = replace(sweep, searcher=text)  # type: ignore[arg-type]
         elif key == "scheduler":
             if text != "none":
