@@ -22,12 +22,11 @@ from trainables.spec.network import (
     Focal,
     LossSpec,
     ModelSpec,
-    Optimizer,
-    Schedule,
     SmallCNN,
     Timm,
     WeightedCrossEntropy,
 )
+from trainables.spec.optimization import Optimizer, PlateauDecay, Schedule, StepDecay
 from trainables.spec.posthoc import (
     Aopc,
     Ensemble,
@@ -70,12 +69,14 @@ __all__ = [
     "NetworkTask",
     "Optimizer",
     "PixelBaseline",
+    "PlateauDecay",
     "PosthocSpec",
     "Sampling",
     "Schedule",
     "SmallCNN",
     "Split",
     "SplitName",
+    "StepDecay",
     "Synthetic",
     "Temperature",
     "Timm",
