@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.averaging import AveragedWeights
+from trainables.best_epoch import recall_metrics, require_classes
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
@@ -86,6 +87,7 @@ class Training:
         self.val = data.part("val")
         self.calib = data.part("calib") if (data.splits == "calib").any() else self.val
         self.classes = data.classes
+        require_classes(spec.schedule, data.classes)
         model = build_model(spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder)
         self.classifier: Classifier = model.to(self.device)
         self.loss = build_loss_for(spec.loss, torch.from_numpy(self.train.targets.copy()), len(data.classes))
@@ -111,7 +113,8 @@ class Training:
         self.epoch += 1
         val, _ = one_pass(self.evaluated, self.val, split="val")
         calib, _ = one_pass(self.evaluated, self.calib, split="calib")
-        watched = {**prefixed("val", headline(val)), **temperature_metrics(val, calib)}
+        recalled = recall_metrics(self.spec.schedule, val, self.classes)
+        watched = {**prefixed("val", {**headline(val), **recalled}), **temperature_metrics(val, calib)}
         metrics: dict[str, float] = train_metrics | {
             name: value for name, value in watched.items() if value is not None
         }

@@ -26,7 +26,7 @@ from trainables.spec.network import (
     Timm,
     WeightedCrossEntropy,
 )
-from trainables.spec.optimization import Optimizer, PlateauDecay, Schedule, StepDecay
+from trainables.spec.optimization import MEAN_RECALL, Optimizer, PlateauDecay, Schedule, StepDecay
 from trainables.spec.posthoc import (
     Aopc,
     Ensemble,
@@ -45,6 +45,7 @@ from trainables.spec.versions import VERSIONS
 __all__ = [
     "CHEXPERT_FIVE",
     "CHEXPERT_LABELS",
+    "MEAN_RECALL",
     "SPLITS",
     "VERSIONS",
     "Aopc",

@@ -53,6 +53,8 @@ class PlateauDecay:
             raise ValueError(f"schedule/decay/patience_epochs is {self.patience_epochs}; it cannot be negative.")
 
 
+MEAN_RECALL = "val/mean_recall"
+
 NamedDecay: TypeAlias = Literal["cosine", "constant"]
 Decay: TypeAlias = NamedDecay | StepDecay | PlateauDecay
 
@@ -70,6 +72,7 @@ class Schedule:
         clip_norm: largest norm of the gradient, or None.
         best_metric: the epoch with the best value of this val metric gives the network's weights.
         best_mode: whether more or less of it is better.
+        best_classes: with `val/mean_recall` the classes whose recalls are averaged; all of them if empty.
         patience: epochs without a new best after which training stops by itself, or None.
         average_decay: decay of a moving average of the weights, which then is what is evaluated and kept; or None.
         precision: `float32`, or autocast to `bfloat16` where the device has it, or to `float16` with a scaled loss on a
@@ -84,6 +87,7 @@ class Schedule:
     clip_norm: float | None = 1.0
     best_metric: str = "val/nll"
     best_mode: Literal["min", "max"] = "min"
+    best_classes: tuple[str, ...] = ()
     patience: int | None = None
     average_decay: float | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -111,6 +115,18 @@ class Schedule:
                 f"schedule/best_metric is {self.best_metric!r}; the best epoch is chosen on val. Use a name such as "
                 "'val/nll'."
             )
+        if self.best_classes and self.best_metric != MEAN_RECALL:
+            raise ValueError(
+                f"schedule/best_classes names {', '.join(self.best_classes)}, and schedule/best_metric is "
+                f"{self.best_metric!r}. Classes are named for {MEAN_RECALL!r} only."
+            )
+        if "recall" in self.best_metric and self.best_mode == "min":
+            raise ValueError(
+                f"schedule/best_mode is 'min' and schedule/best_metric is {self.best_metric!r}: the epoch that finds least "
+                "would be kept. Add best_mode='max'."
+            )
+        if len(set(self.best_classes)) != len(self.best_classes):
+            raise ValueError(f"schedule/best_classes is {self.best_classes}; name each class once.")
 
 
 def _factor(value: float) -> None:
