@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.spec import PosthocSpec, nearest
+from trainables.spec import MEAN_RECALL, PosthocSpec, nearest
 
 REPORTED = ("accuracy", "macro_f1", "nll", "brier", "ece", "auroc")
+MORE_IS_BETTER = ("accuracy", "macro_f1", "mean_recall", "aopc", "auroc")
 OF_LABELS = ("val/auroc", "temperature/val/auroc")
 """Measured after every epoch where images have labels that do not exclude each other, and not where they have classes."""
 
@@ -37,7 +38,8 @@ def is_late(metric: str) -> bool:
 
 def epoch_metrics() -> list[str]:
     """Metrics that every epoch reports and a search may follow."""
-    return [f"{prefix}val/{name}" for prefix in ("", "temperature/") for name in REPORTED]
+    both = [f"{prefix}val/{name}" for prefix in ("", "temperature/") for name in REPORTED]
+    return [*both, MEAN_RECALL]  # a temperature changes no recall
 
 
 def late_metrics(posthoc: Sequence[PosthocSpec]) -> list[str]:
@@ -49,7 +51,7 @@ def late_metrics(posthoc: Sequence[PosthocSpec]) -> list[str]:
 
 def usual_mode(metric: str) -> Literal["min", "max"]:
     """The direction in which a metric is better."""
-    return "max" if metric.rsplit("/", 1)[-1] in ("accuracy", "macro_f1", "aopc", "auroc") else "min"
+    return "max" if metric.rsplit("/", 1)[-1] in MORE_IS_BETTER else "min"
 
 
 def require_known(metric: str, posthoc: Sequence[PosthocSpec]) -> None:

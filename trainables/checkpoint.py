@@ -18,14 +18,14 @@ PROGRESS = "progress.json"
 class TrainingState:
     """Everything that the next epoch depends on.
 
-    The learning rate follows from the epoch, and bfloat16 needs no loss scaling: the schedule and the scaler have no state
-    beyond `progress`.
+    The learning rate follows from the epoch; what a plateau has taken off it, and the loss scale of float16, are numbers in
+    `progress`.
 
     Attributes:
         weights: parameters and buffers by name.
         optimizer: moments by `number.name`.
         random_state: torch's CPU generator.
-        progress: epoch, best epoch and value, whether training is over.
+        progress: epoch, best epoch and value, whether training is over, scales of learning rate and loss.
     """
 
     weights: dict[str, Tensor]

@@ -18,16 +18,29 @@ import torch
 from torch import Tensor, nn
 
 from trainables.averaging import AveragedWeights
+from trainables.best_epoch import recall_metrics, require_classes
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
 from trainables.losses import build_loss_for
 from trainables.metrics import headline, prefixed, right_and_known
 from trainables.models import Classifier, build_model
+from trainables.optimization import (
+    AUTOCAST,
+    Plateau,
+    build_optimizer,
+    build_scaler,
+    learning_rate,
+    load_optimizer,
+    load_scaler,
+    optimizer_tensors,
+    scaler_progress,
+    steps_of,
+)
 from trainables.posthoc.temperature import temperature_metrics
 from trainables.predict import one_pass, to_intensities
 from trainables.sampling import draw_rows
-from trainables.spec import Optimizer, Schedule, TrialSpec
+from trainables.spec import TrialSpec
 
 NOT_AVERAGED = "not_averaged."
 
@@ -74,10 +87,13 @@ class Training:
         self.val = data.part("val")
         self.calib = data.part("calib") if (data.splits == "calib").any() else self.val
         self.classes = data.classes
+        require_classes(spec.schedule, data.classes)
         model = build_model(spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder)
         self.classifier: Classifier = model.to(self.device)
         self.loss = build_loss_for(spec.loss, torch.from_numpy(self.train.targets.copy()), len(data.classes))
         self.optimizer = build_optimizer(spec.optimizer, self.classifier)
+        self.scaler = build_scaler(spec.schedule, self.device)
+        self.plateau = Plateau()
         decay = spec.schedule.average_decay
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
         self.epoch = 0
@@ -97,7 +113,8 @@ class Training:
         self.epoch += 1
         val, _ = one_pass(self.evaluated, self.val, split="val")
         calib, _ = one_pass(self.evaluated, self.calib, split="calib")
-        watched = {**prefixed("val", headline(val)), **temperature_metrics(val, calib)}
+        recalled = recall_metrics(self.spec.schedule, val, self.classes)
+        watched = {**prefixed("val", {**headline(val), **recalled}), **temperature_metrics(val, calib)}
         metrics: dict[str, float] = train_metrics | {
             name: value for name, value in watched.items() if value is not None
         }
@@ -114,7 +131,7 @@ class Training:
 
     def state(self) -> TrainingState:
         """Everything that the next epoch depends on; `weights` are those that were evaluated."""
-        optimizer = _optimizer_tensors(self.optimizer)
+        optimizer = optimizer_tensors(self.optimizer)
         if self.average:
             optimizer |= {f"{NOT_AVERAGED}{name}": tensor for name, tensor in _weights(self.classifier).items()}
         return TrainingState(
@@ -127,6 +144,9 @@ class Training:
                 "best_value": None if math.isinf(self.best_value) else self.best_value,
                 "finished": self.finished,
                 "averaged_steps": self.average.steps if self.average else 0,
+                "rate_scale": self.plateau.scale,
+                "plateau_waited": self.plateau.waited,
+                **scaler_progress(self.scaler),
             },
         )
 
@@ -139,7 +159,9 @@ class Training:
         raw = {name[length:]: tensor for name, tensor in state.optimizer.items() if name.startswith(NOT_AVERAGED)}
         self.classifier.load_state_dict(raw or state.weights)
         moments = {name: tensor for name, tensor in state.optimizer.items() if not name.startswith(NOT_AVERAGED)}
-        _load_optimizer(self.optimizer, moments)
+        load_optimizer(self.optimizer, moments)
+        load_scaler(self.scaler, progress)
+        self.plateau = Plateau(scale=progress.get("rate_scale", 1.0), waited=progress.get("plateau_waited", 0))  # type: ignore[arg-type]
         torch.set_rng_state(state.random_state)
         self.epoch, self.best_epoch = int(progress["epoch"]), int(progress["best_epoch"])  # type: ignore[arg-type]
         best = progress["best_value"]
@@ -154,39 +176,51 @@ class Training:
         batches = list(_batches(order, self.spec.schedule.batch_size))
         self.classifier.train()
         total, seen, right, known = 0.0, 0, 0, 0
-        for step, rows in enumerate(batches):
-            rate = learning_rate(self.spec, self.epoch + step / len(batches))
+        steps = list(steps_of(batches, self.spec.schedule.accumulate))
+        for step, parts in enumerate(steps):
+            rate = self._rate(self.epoch + step / len(steps))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            loss, logits, targets = self._step(rows, step, generator)
-            total += loss * len(rows)
-            seen += len(rows)
-            hits, judged = right_and_known(logits, targets)
-            right, known = right + hits, known + judged
+            for rows, share in parts:
+                loss, logits, targets = self._step(rows, step, generator, share)
+                total += loss * len(rows)
+                seen += len(rows)
+                hits, judged = right_and_known(logits, targets)
+                right, known = right + hits, known + judged
+            self._update()
         return {
             "train/loss": total / seen,
             "train/accuracy": right / max(1, known),
-            "train/learning_rate": learning_rate(self.spec, self.epoch),
+            "train/learning_rate": self._rate(self.epoch),
         }
 
-    def _step(self, rows: Tensor, step: int, generator: torch.Generator) -> tuple[float, Tensor, Tensor]:
+    def _rate(self, position: float) -> float:
+        return learning_rate(self.spec, position) * self.plateau.scale
+
+    def _step(self, rows: Tensor, step: int, generator: torch.Generator, share: float) -> tuple[float, Tensor, Tensor]:
+        """Add the gradients of a batch, which is a share of what one update sees; return its loss, logits and targets."""
         images, targets = self._batch(rows)
         images = augment(images, self.spec.augmentation, generator)
         images = images.contiguous(memory_format=torch.channels_last)
-        low_precision = self.spec.schedule.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
+        precision = AUTOCAST[self.spec.schedule.precision]
+        with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
             loss, logits = self.loss(self.classifier, images, targets)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingDiverged(self._diverged(value, step, rows))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
+        return value, logits.detach(), targets
+
+    def _update(self) -> None:
+        """Change the weights by the gradients that have come together."""
         if self.spec.schedule.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.classifier.parameters(), self.spec.schedule.clip_norm)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
         if self.average:
             self.average.update(self.classifier)
-        return value, logits.detach(), targets
 
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Images and targets of some rows, on the device."""
@@ -213,6 +247,7 @@ class Training:
         signed = metrics[schedule.best_metric] * (1 if schedule.best_mode == "min" else -1)
         if signed < self.best_value or self.best_epoch == 0:
             self.best_value, self.best_epoch = signed, self.epoch
+        self.plateau.judge(schedule, self.epoch, improved=self.best_epoch == self.epoch)
         waited = schedule.patience is not None and self.epoch - self.best_epoch >= schedule.patience
         self.finished = self.epoch >= schedule.epochs or waited
 
@@ -220,27 +255,6 @@ class Training:
 def epoch_seed(seed: int, epoch: int, purpose: str) -> int:
     """A seed for one purpose in one epoch, unrelated to its neighbours."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{epoch}/{purpose}".encode()).digest()[:7])
-
-
-def learning_rate(spec: TrialSpec, position: float) -> float:
-    """Learning rate at a position counted in epochs (2.5 is the middle of the third one)."""
-    schedule: Schedule = spec.schedule
-    if position < schedule.warmup_epochs:
-        return spec.optimizer.learning_rate * (position + 1e-3) / schedule.warmup_epochs
-    if schedule.decay == "constant":
-        return spec.optimizer.learning_rate
-    share = (position - schedule.warmup_epochs) / (schedule.epochs - schedule.warmup_epochs)
-    return spec.optimizer.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-
-
-def build_optimizer(spec: Optimizer, classifier: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser over the parameters that are trained."""
-    parameters = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
-    rate, decay = spec.learning_rate, spec.weight_decay
-    if spec.kind == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9)
-    family = torch.optim.Adam if spec.kind == "adam" else torch.optim.AdamW
-    return family(parameters, lr=rate, weight_decay=decay)
 
 
 def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
@@ -252,26 +266,3 @@ def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
 
 def _weights(classifier: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in classifier.state_dict().items()}
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """State of the optimiser as `number.name` to a tensor."""
-    return {
-        f"{number}.{name}": (value if isinstance(value, Tensor) else torch.tensor(value)).detach().cpu().clone()
-        for number, values in optimizer.state_dict()["state"].items()
-        for name, value in values.items()
-        if value is not None
-    }
-
-
-def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for path, value in tensors.items():
-        number, name = path.split(".", 1)
-        state.setdefault(int(number), {})[name] = _as_weights_lie(value)
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _as_weights_lie(moment: Tensor) -> Tensor:
-    """A moment in the memory format of the weights it belongs to: a mixture would be slow."""
-    return moment.clone(memory_format=torch.channels_last if moment.ndim == 4 else torch.contiguous_format)

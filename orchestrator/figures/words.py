@@ -8,6 +8,7 @@ METRICS = {
     "brier": "Brier score",
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
+    "mean_recall": "mean recall",
     "auroc": "AUROC",
     "auprc": "area under the precision-recall curve",
     "aopc": "AOPC",

@@ -8,7 +8,7 @@ import torch
 
 from trainables.checkpoint import TrainingState
 from trainables.data.images import ImageSet
-from trainables.fit import Training, TrainingDiverged, learning_rate
+from trainables.fit import Training, TrainingDiverged
 from trainables.models import Classifier
 from trainables.spec import (
     Augmentation,
@@ -131,14 +131,6 @@ def test_an_unknown_best_metric_is_refused_with_the_names_there_are() -> None:
     training = Training(replace(SPEC, schedule=Schedule(epochs=1, best_metric="val/acuracy")), easy_images())
     with pytest.raises(ValueError, match="val/accuracy"):
         training.run_epoch()
-
-
-def test_the_cosine_starts_at_the_rate_ends_at_zero_and_warms_up() -> None:
-    spec = replace(SPEC, schedule=Schedule(epochs=10, warmup_epochs=2), optimizer=Optimizer(learning_rate=0.1))
-    assert learning_rate(spec, 0.0) < 0.001
-    assert learning_rate(spec, 2.0) == pytest.approx(0.1)
-    assert learning_rate(spec, 6.0) == pytest.approx(0.05)
-    assert learning_rate(spec, 10.0) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_data_set_without_calib_watches_val_in_its_place() -> None:

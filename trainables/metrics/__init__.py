@@ -30,6 +30,7 @@ from trainables.metrics.classification import (
 from trainables.metrics.multilabel import (
     evaluate_labels,
     label_headline,
+    label_outcomes,
     label_reliability,
     predicted_labels,
     right_labels,
@@ -47,12 +48,14 @@ __all__ = [
     "evaluate",
     "evaluate_splits",
     "headline",
+    "mean_defined",
     "mutual_information",
     "negative_log_likelihood",
     "predicted_classes",
     "predicted_labels",
     "predictive_entropy",
     "prefixed",
+    "recalls",
     "reliability",
     "right_and_known",
     "right_of_known",
@@ -97,6 +100,13 @@ def evaluate(predictions: AnyPredictions, classes: Sequence[str], *, bins: int =
     for metric, values in (("recall", recall(counts)), ("precision", precision(counts)), ("auroc", areas)):
         result |= {f"{metric}/{name}": value for name, value in zip(names, values, strict=True)}
     return result
+
+
+def recalls(predictions: AnyPredictions) -> list[float | None]:
+    """Recall of every class or label; None where the split has none of it."""
+    if isinstance(predictions, MultiLabelPredictions):
+        return recall(label_outcomes(predictions))
+    return recall(outcomes(predictions))
 
 
 def reliability(predictions: AnyPredictions, bins: int = BINS) -> ReliabilityCurve:

@@ -22,12 +22,11 @@ from trainables.spec.network import (
     Focal,
     LossSpec,
     ModelSpec,
-    Optimizer,
-    Schedule,
     SmallCNN,
     Timm,
     WeightedCrossEntropy,
 )
+from trainables.spec.optimization import MEAN_RECALL, Optimizer, PlateauDecay, Schedule, StepDecay
 from trainables.spec.posthoc import (
     Aopc,
     Ensemble,
@@ -46,6 +45,7 @@ from trainables.spec.versions import VERSIONS
 __all__ = [
     "CHEXPERT_FIVE",
     "CHEXPERT_LABELS",
+    "MEAN_RECALL",
     "SPLITS",
     "VERSIONS",
     "Aopc",
@@ -70,12 +70,14 @@ __all__ = [
     "NetworkTask",
     "Optimizer",
     "PixelBaseline",
+    "PlateauDecay",
     "PosthocSpec",
     "Sampling",
     "Schedule",
     "SmallCNN",
     "Split",
     "SplitName",
+    "StepDecay",
     "Synthetic",
     "Temperature",
     "Timm",

@@ -132,11 +132,16 @@ def _union_from_plain(options: tuple[Any, ...], value: Any, where: str) -> Any:
         return from_plain(next(option for option in options if option is not type(None)), value, where)
     if dataclasses.is_dataclass(value) and type(value) in options:
         return value
+    words = [word for option in options if get_origin(option) is Literal for word in get_args(option)]
+    if words and isinstance(value, str):
+        if value in words:
+            return value
+        value = {"kind": value}  # the word alone stands for the kind with its defaults
     if not isinstance(value, Mapping) or "kind" not in value:
         raise _wrong(where, f"an object with 'kind', one of {', '.join(sorted(kinds))}", value)
     if value["kind"] not in kinds:
         raise ValueError(
-            f"{where or 'specification'}: unknown kind {value['kind']!r}. {nearest(str(value['kind']), kinds)}"
+            f"{where or 'specification'}: unknown kind {value['kind']!r}. {nearest(str(value['kind']), [*kinds, *words])}"
         )
     return _dataclass_from_plain(kinds[value["kind"]], value, where)
 

@@ -13,9 +13,11 @@ from trainables.spec import (
     Focal,
     Laplace,
     Optimizer,
+    PlateauDecay,
     PosthocSpec,
     Schedule,
     SmallCNN,
+    StepDecay,
     Synthetic,
     Temperature,
     Timm,
@@ -45,7 +47,12 @@ trials = st.builds(
     model=models,
     loss=losses,
     optimizer=st.builds(Optimizer, learning_rate=st.floats(1e-6, 1.0)),
-    schedule=st.builds(Schedule, epochs=st.integers(1, 100), clip_norm=st.none() | st.floats(0.1, 5)),
+    schedule=st.builds(
+        Schedule,
+        epochs=st.integers(1, 100),
+        decay=st.one_of(st.sampled_from(["cosine", "constant"]), st.builds(StepDecay), st.builds(PlateauDecay)),
+        clip_norm=st.none() | st.floats(0.1, 5),
+    ),
     seed=st.integers(0, 2**31),
 )
 
@@ -125,3 +132,24 @@ def test_a_whole_number_is_no_truth_value_fraction_or_text(value):
 def test_infinity_has_no_json_form():
     with pytest.raises(ValueError, match="only finite numbers"):
         canonical_json(Focal(gamma=float("inf")))
+
+
+def test_the_word_of_a_decay_stands_for_the_decay_with_its_defaults():
+    assert from_plain(Schedule, {"decay": "constant"}).decay == "constant"
+    assert from_plain(Schedule, {"decay": "plateau"}).decay == PlateauDecay()
+    given_whole = {"decay": {"kind": "step", "every_epochs": 4}}
+    assert from_plain(Schedule, given_whole).decay == StepDecay(every_epochs=4)
+    with pytest.raises(ValueError, match="Did you mean 'plateau'"):
+        from_plain(Schedule, {"decay": "plato"})
+    with pytest.raises(ValueError, match="Did you mean 'cosine'"):
+        from_plain(Schedule, {"decay": "cosin"})
+
+
+def test_a_decay_that_needs_settings_is_no_word_in_python():
+    with pytest.raises(ValueError, match="PlateauDecay"):
+        Schedule(decay="plateau")
+
+
+def test_options_of_the_schedule_at_their_default_leave_no_trace():
+    spec = TrialSpec(data=Synthetic(), model=SmallCNN(), schedule=Schedule(accumulate=1, precision="float32"))
+    assert "schedule" not in to_plain(spec)
