@@ -2,6 +2,7 @@
 
 from trainables.losses.build import LossOnLogits, build_loss, build_loss_for, build_multilabel_loss
 from trainables.losses.class_distinct import class_distinct, class_similarity
+from trainables.losses.confidence_penalty import confidence_penalty
 from trainables.losses.cross_entropy import cross_entropy, inverse_frequency_weights, weighted_cross_entropy
 from trainables.losses.focal import focal
 from trainables.losses.interface import Loss
@@ -14,6 +15,7 @@ __all__ = [
     "build_multilabel_loss",
     "class_distinct",
     "class_similarity",
+    "confidence_penalty",
     "cross_entropy",
     "focal",
     "inverse_frequency_weights",

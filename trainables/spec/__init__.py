@@ -16,18 +16,8 @@ from trainables.spec.layouts import (
     Mura,
     UncertainPolicy,
 )
-from trainables.spec.network import (
-    ClassDistinct,
-    CrossEntropy,
-    Focal,
-    LossSpec,
-    ModelSpec,
-    Optimizer,
-    Schedule,
-    SmallCNN,
-    Timm,
-    WeightedCrossEntropy,
-)
+from trainables.spec.loss import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec.network import ModelSpec, Optimizer, Schedule, SmallCNN, Timm
 from trainables.spec.posthoc import (
     Aopc,
     Ensemble,
@@ -52,6 +42,7 @@ __all__ = [
     "Augmentation",
     "Chexpert",
     "ClassDistinct",
+    "ConfidencePenalty",
     "CovidRadiography",
     "CrossEntropy",
     "DataSpec",

@@ -6,7 +6,7 @@ from torch import nn
 
 from tests.trainables.explain.networks import small_classifier, some_images
 from trainables.losses import build_loss, cross_entropy, focal
-from trainables.spec import ClassDistinct, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
 
 COUNTS = torch.tensor([4, 4, 4, 0])
 SPECS: list[LossSpec] = [
@@ -15,6 +15,8 @@ SPECS: list[LossSpec] = [
     WeightedCrossEntropy(),
     Focal(gamma=0.5),
     Focal(),
+    Focal(alpha=0.7),
+    ConfidencePenalty(beta=0.2),
     ClassDistinct(lambda_cd=1.4),
 ]
 

@@ -16,7 +16,7 @@ from trainables.losses.multilabel import (
     sigmoid_focal,
     weighted_binary_cross_entropy,
 )
-from trainables.spec import ClassDistinct, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
 
 NAN = math.nan
 TARGETS = torch.tensor([[1.0, 0.0, NAN, 0.0], [NAN, 1.0, NAN, 0.7], [0.0, NAN, NAN, NAN]])
@@ -27,6 +27,8 @@ SPECS: list[LossSpec] = [
     WeightedCrossEntropy(),
     Focal(gamma=0.5),
     Focal(),
+    Focal(alpha=0.7),
+    ConfidencePenalty(beta=0.2),
     ClassDistinct(lambda_cd=1.4),
 ]
 
@@ -58,6 +60,10 @@ def focal_entry(p: Tensor, y: Tensor, label: int) -> Tensor:
     return -y * (1 - p) ** 2 * p.log() - (1 - y) * p**2 * (1 - p).log()
 
 
+def balanced_focal_entry(p: Tensor, y: Tensor, label: int) -> Tensor:
+    return -0.8 * y * (1 - p) ** 2 * p.log() - 0.2 * (1 - y) * p**2 * (1 - p).log()
+
+
 @pytest.mark.parametrize(
     ("loss", "of_entry"),
     [
@@ -65,6 +71,7 @@ def focal_entry(p: Tensor, y: Tensor, label: int) -> Tensor:
         (lambda z, y: binary_cross_entropy(z, y, label_smoothing=0.2), smoothed_entry),
         (lambda z, y: weighted_binary_cross_entropy(z, y, weights=WEIGHTS), weighted_entry),
         (lambda z, y: sigmoid_focal(z, y, gamma=2.0), focal_entry),
+        (lambda z, y: sigmoid_focal(z, y, gamma=2.0, alpha=0.8), balanced_focal_entry),
     ],
 )
 def test_values_and_gradients_are_those_of_the_literal_loop_over_known_entries(loss, of_entry) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from trainables.spec import (
     ClassDistinct,
+    ConfidencePenalty,
     CovidRadiography,
     CrossEntropy,
     Ensemble,
@@ -32,7 +33,8 @@ from trainables.spec import (
 losses = st.one_of(
     st.builds(CrossEntropy, label_smoothing=st.floats(0, 0.9)),
     st.just(WeightedCrossEntropy()),
-    st.builds(Focal, gamma=st.floats(0, 10)),
+    st.builds(Focal, gamma=st.floats(0, 10), alpha=st.none() | st.floats(0, 1)),
+    st.builds(ConfidencePenalty, beta=st.floats(0, 2)),
     st.builds(ClassDistinct, lambda_cd=st.floats(0, 10)),
 )
 models = st.one_of(
