@@ -64,16 +64,32 @@ class ConfidencePenalty:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassDistinct:
-    """Cross entropy + lambda_cd * L_CD: Grad-CAM maps of different classes shall differ (paper P2).
+    """Cross entropy + lambda_cd * L_CD + lambda_sc * L_SC on Grad-CAM maps of all classes (paper P2).
 
-    L_CD is the mean cosine similarity of the maps over pairs of classes.
+    Attributes:
+        lambda_cd: weight of L_CD, the mean cosine similarity over pairs of classes: maps of different classes differ.
+        representation: what L_CD compares: the `maps` themselves, or the feature maps that the `network` makes of them
+            when they are fed through it as images. The latter is the paper's, and costs as many more images in a step
+            as there are maps.
+        lambda_sc: weight of L_SC: neighbours within a bright region of a map are equally bright.
+        sc_resolution: side in pixels to which maps are upsampled for L_SC, such as 56 or 224, or None for the feature
+            map's own. The window of 9 x 9 pixels covers nearly the whole of a 7 x 7 map, and little of a large one.
     """
 
     kind: Literal["class_distinct"] = "class_distinct"
     lambda_cd: float = 1.0
+    representation: Literal["maps", "network"] = "maps"
+    lambda_sc: float = 0.0
+    sc_resolution: int | None = None
 
     def __post_init__(self) -> None:
         require_not_negative("loss/lambda_cd", self.lambda_cd)
+        require_not_negative("loss/lambda_sc", self.lambda_sc)
+        if self.sc_resolution is not None and self.sc_resolution < 2:
+            raise ValueError(
+                f"loss/sc_resolution is {self.sc_resolution}; give a side in pixels, 2 or more, or leave it out for the "
+                "resolution of the feature map."
+            )
 
 
 LossSpec: TypeAlias = CrossEntropy | WeightedCrossEntropy | Focal | ConfidencePenalty | ClassDistinct

@@ -35,7 +35,12 @@ losses = st.one_of(
     st.just(WeightedCrossEntropy()),
     st.builds(Focal, gamma=st.floats(0, 10), alpha=st.none() | st.floats(0, 1)),
     st.builds(ConfidencePenalty, beta=st.floats(0, 2)),
-    st.builds(ClassDistinct, lambda_cd=st.floats(0, 10)),
+    st.builds(
+        ClassDistinct,
+        lambda_cd=st.floats(0, 10),
+        representation=st.sampled_from(["maps", "network"]),
+        sc_resolution=st.none() | st.integers(2, 224),
+    ),
 )
 models = st.one_of(
     st.builds(SmallCNN, widths=st.lists(st.integers(1, 64), min_size=1, max_size=4).map(tuple)),
