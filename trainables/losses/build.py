@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.losses.class_distinct import at_least_float32, class_distinct
+from trainables.losses.class_distinct import class_distinct
+from trainables.losses.confidence_penalty import confidence_penalty, sigmoid_confidence_penalty
 from trainables.losses.cross_entropy import cross_entropy, inverse_frequency_weights, weighted_cross_entropy
-from trainables.losses.focal import focal
-from trainables.losses.interface import Loss
+from trainables.losses.focal import balanced_weights, focal
+from trainables.losses.interface import Loss, at_least_float32
 from trainables.losses.multilabel import (
     binary_cross_entropy,
     positive_weights,
@@ -20,7 +21,7 @@ from trainables.losses.multilabel import (
     weighted_binary_cross_entropy,
 )
 from trainables.models.classifier import Classifier
-from trainables.spec import ClassDistinct, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,12 @@ def build_loss(spec: LossSpec, *, class_counts: Tensor) -> Loss:
             weights = inverse_frequency_weights(class_counts)
             return LossOnLogits(functools.partial(weighted_cross_entropy, class_weights=weights))
         case Focal():
-            return LossOnLogits(functools.partial(focal, gamma=spec.gamma))
+            balance = None if spec.alpha is None else balanced_weights(class_counts, spec.alpha)
+            return LossOnLogits(functools.partial(focal, gamma=spec.gamma, class_weights=balance))
+        case ConfidencePenalty():
+            return LossOnLogits(functools.partial(confidence_penalty, beta=spec.beta))
         case ClassDistinct():
-            return functools.partial(class_distinct, lambda_cd=spec.lambda_cd)
+            return saliency_loss(spec)
 
 
 def build_multilabel_loss(spec: LossSpec, *, targets: Tensor) -> Loss:
@@ -79,10 +83,23 @@ def build_multilabel_loss(spec: LossSpec, *, targets: Tensor) -> Loss:
         case WeightedCrossEntropy():
             return LossOnLogits(weighted)
         case Focal():
-            return LossOnLogits(functools.partial(sigmoid_focal, gamma=spec.gamma))
+            return LossOnLogits(functools.partial(sigmoid_focal, gamma=spec.gamma, alpha=spec.alpha))
+        case ConfidencePenalty():
+            return LossOnLogits(functools.partial(sigmoid_confidence_penalty, beta=spec.beta))
         case ClassDistinct():
             present = torch.nonzero((targets > 0).any(0))[:, 0]
-            return functools.partial(class_distinct, lambda_cd=spec.lambda_cd, of_logits=weighted, mapped=present)
+            return functools.partial(saliency_loss(spec), of_logits=weighted, mapped=present)
+
+
+def saliency_loss(spec: ClassDistinct) -> functools.partial[tuple[Tensor, Tensor]]:
+    """The loss on maps with the settings of its description."""
+    return functools.partial(
+        class_distinct,
+        lambda_cd=spec.lambda_cd,
+        representation=spec.representation,
+        lambda_sc=spec.lambda_sc,
+        sc_resolution=spec.sc_resolution,
+    )
 
 
 def build_loss_for(spec: LossSpec, targets: Tensor, classes: int) -> Loss:

@@ -22,7 +22,7 @@ def binary_cross_entropy(logits: Tensor, targets: Tensor, *, label_smoothing: fl
         label_smoothing: s, in [0, 1).
     """
     smoothed = (1 - label_smoothing) * targets + label_smoothing / 2
-    return _known_mean(targets, functional.softplus(logits) - _filled(smoothed) * logits)
+    return known_mean(targets, functional.softplus(logits) - filled(smoothed) * logits)
 
 
 def positive_weights(targets: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def positive_weights(targets: Tensor) -> Tensor:
         targets: [images, labels] of the training split; NaN where a label is left out.
     """
     known = ~targets.isnan()
-    positives = _filled(targets).double().sum(0)
+    positives = filled(targets).double().sum(0)
     negatives = known.sum(0) - positives
     weights = (negatives / positives).clamp(1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
     return torch.where((positives > 0) & (negatives > 0), weights, 1.0)
@@ -42,29 +42,33 @@ def positive_weights(targets: Tensor) -> Tensor:
 
 def weighted_binary_cross_entropy(logits: Tensor, targets: Tensor, *, weights: Tensor) -> Tensor:
     """Mean of `-w y log p - (1 - y) log (1 - p)`, w the weight [labels] of a label's presence."""
-    truth = _filled(targets)
+    truth = filled(targets)
     present, absent = functional.softplus(-logits), functional.softplus(logits)
-    return _known_mean(targets, weights.to(logits) * truth * present + (1 - truth) * absent)
+    return known_mean(targets, weights.to(logits) * truth * present + (1 - truth) * absent)
 
 
-def sigmoid_focal(logits: Tensor, targets: Tensor, *, gamma: float) -> Tensor:
-    """Mean of `-(1 - p_t)^gamma log p_t`, p_t the probability of the true outcome (Lin et al. 2017, eq. 4).
+def sigmoid_focal(logits: Tensor, targets: Tensor, *, gamma: float, alpha: float | None = None) -> Tensor:
+    """Mean of `-alpha_t (1 - p_t)^gamma log p_t`, p_t the probability of the true outcome (Lin et al. 2017, eqs 4 and 5).
 
-    Everything is taken from the logits in log space, so that gradients are finite everywhere; `gamma = 0` is binary cross
-    entropy. A target between 0 and 1 weighs both outcomes.
+    `alpha_t` is alpha where the label is present and 1 - alpha where it is absent; 1 for both if left out. Everything is
+    taken from the logits in log space, so that gradients are finite everywhere; `gamma = 0` is binary cross entropy. A
+    target between 0 and 1 weighs both outcomes.
     """
-    truth = _filled(targets)
+    truth = filled(targets)
     present, absent = functional.softplus(-logits), functional.softplus(logits)
     of_present = torch.exp(-gamma * absent) * present  # 1 - p = exp(-softplus(z))
     of_absent = torch.exp(-gamma * present) * absent
-    return _known_mean(targets, truth * of_present + (1 - truth) * of_absent)
+    if alpha is not None:
+        of_present, of_absent = alpha * of_present, (1 - alpha) * of_absent
+    return known_mean(targets, truth * of_present + (1 - truth) * of_absent)
 
 
-def _filled(targets: Tensor) -> Tensor:
+def filled(targets: Tensor) -> Tensor:
     """The targets with 0 where they are unknown: a NaN would get into the gradient through a product with 0."""
     return targets.nan_to_num(nan=0.0)
 
 
-def _known_mean(targets: Tensor, losses: Tensor) -> Tensor:
+def known_mean(targets: Tensor, losses: Tensor) -> Tensor:
+    """Mean of the losses of the entries [batch, labels] whose target is known; 0 if there is none."""
     known = ~targets.isnan()
     return torch.where(known, losses, 0.0).sum() / known.sum().clamp_min(1)

@@ -16,16 +16,8 @@ from trainables.spec.layouts import (
     Mura,
     UncertainPolicy,
 )
-from trainables.spec.network import (
-    ClassDistinct,
-    CrossEntropy,
-    Focal,
-    LossSpec,
-    ModelSpec,
-    SmallCNN,
-    Timm,
-    WeightedCrossEntropy,
-)
+from trainables.spec.loss import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec.network import ModelSpec, SmallCNN, Timm
 from trainables.spec.optimization import MEAN_RECALL, Optimizer, PlateauDecay, Schedule, StepDecay
 from trainables.spec.posthoc import (
     Aopc,
@@ -52,6 +44,7 @@ __all__ = [
     "Augmentation",
     "Chexpert",
     "ClassDistinct",
+    "ConfidencePenalty",
     "CovidRadiography",
     "CrossEntropy",
     "DataSpec",

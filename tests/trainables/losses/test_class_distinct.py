@@ -8,8 +8,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from tests.trainables.explain.networks import small_classifier, some_images
-from trainables.losses import class_distinct, class_similarity
+from trainables.explain.grad_cam import signed_maps
+from trainables.losses import (
+    build_multilabel_loss,
+    class_distinct,
+    class_similarity,
+    latent_similarity,
+    spatial_coherence,
+)
 from trainables.models.classifier import Classifier
+from trainables.spec import ClassDistinct
 
 TARGETS = torch.tensor([0, 1, 2])
 Pooling = Literal["average", "maximum", "dense"]
@@ -152,3 +160,83 @@ def test_training_on_it_makes_the_maps_differ() -> None:
         total, logits = class_distinct(classifier, images, targets, lambda_cd=1.0)
         similarities[lambda_cd] = total.item() - functional.cross_entropy(logits, targets).item()
     assert similarities[2.0] < 0.8 * similarities[0.0]
+
+
+WHOLE = {"lambda_cd": 1.4, "representation": "network", "lambda_sc": 0.7, "sc_resolution": 8}
+
+
+def test_the_whole_loss_is_the_sum_of_its_terms_on_the_maps_of_the_logits() -> None:
+    classifier, images = small_classifier(double=True), some_images(3, double=True)
+    loss, logits = class_distinct(classifier, images, TARGETS, **WHOLE)  # type: ignore[arg-type]
+    feature_map = classifier.feature_map(images)
+    maps = signed_maps(classifier.logits_of(feature_map), feature_map, create_graph=True)
+    wanted = functional.cross_entropy(logits, TARGETS) + 1.4 * latent_similarity(classifier, maps, (32, 32))
+    wanted = wanted + 0.7 * spatial_coherence(maps, resolution=8)
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("lambdas", [(1.4, 0.0), (0.0, 0.7), (1.4, 0.7)])
+def test_gradients_of_the_whole_loss_agree_with_finite_differences(lambdas: tuple[float, float]) -> None:
+    classifier, images = small_classifier(double=True), some_images(3, double=True)
+    settings = WHOLE | {"lambda_cd": lambdas[0], "lambda_sc": lambdas[1]}
+
+    def value() -> Tensor:
+        return class_distinct(classifier, images, TARGETS, **settings)[0]  # type: ignore[arg-type]
+
+    for weights in (classifier.backbone[4].weight, classifier.head.weight):  # type: ignore[index, union-attr]
+        (gradient,) = torch.autograd.grad(value(), weights)
+        direction = torch.randn(weights.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+        values = []
+        for step in (1e-7, -1e-7):
+            with torch.no_grad():
+                weights.add_(direction, alpha=step)
+                values.append(value().item())
+                weights.add_(direction, alpha=-step)
+        assert (values[0] - values[1]) / 2e-7 == pytest.approx((gradient * direction).sum().item(), rel=1e-4)
+
+
+def test_the_whole_loss_is_the_same_number_without_a_graph_and_trains_the_head_of_a_frozen_backbone() -> None:
+    classifier, images = small_classifier(), some_images(3)
+    wanted, _ = class_distinct(classifier, images, TARGETS, **WHOLE)  # type: ignore[arg-type]
+    with torch.inference_mode():
+        loss, _ = class_distinct(classifier, images, TARGETS, **WHOLE)  # type: ignore[arg-type]
+    assert not loss.requires_grad
+    assert torch.allclose(loss, wanted)
+    classifier.backbone.requires_grad_(False)
+    class_distinct(classifier, images, TARGETS, **WHOLE)[0].backward()  # type: ignore[arg-type]
+    assert classifier.head.weight.grad is not None
+    assert all(parameter.grad is None for parameter in classifier.backbone.parameters())
+
+
+@pytest.mark.parametrize("representation", ["maps", "network"])
+def test_labels_that_nobody_has_images_without_any_and_batches_without_truth_are_harmless(
+    representation: Literal["maps", "network"],
+) -> None:
+    spec = ClassDistinct(lambda_cd=1.0, representation=representation, lambda_sc=1.0)
+    classifier, images = small_classifier(), some_images(3)
+    present = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    for train, batch in (
+        (present, torch.zeros(3, 4)),
+        (present, torch.full((3, 4), torch.nan)),
+        (torch.zeros(3, 4), present),
+    ):
+        loss, _ = build_multilabel_loss(spec, targets=train)(classifier, images, batch)
+        loss.backward()
+        assert torch.isfinite(loss)
+        assert all(torch.isfinite(each.grad).all() for each in classifier.parameters() if each.grad is not None)
+
+
+def test_training_on_coherence_makes_the_maps_coherent() -> None:
+    images, targets = some_images(8), torch.arange(8) % 4
+    coherence = {}
+    for lambda_sc in (0.0, 12.0):
+        classifier = small_classifier(seed=3).train()
+        optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-2)
+        for _ in range(40):
+            optimizer.zero_grad()
+            loss, _ = class_distinct(classifier, images, targets, lambda_cd=0.0, lambda_sc=lambda_sc)
+            loss.backward()
+            optimizer.step()
+        total, logits = class_distinct(classifier, images, targets, lambda_cd=0.0, lambda_sc=1.0)
+        coherence[lambda_sc] = total.item() - functional.cross_entropy(logits, targets).item()
+    assert coherence[12.0] < 0.8 * coherence[0.0]

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainables.losses import cross_entropy, focal
+from trainables.losses import cross_entropy, focal, inverse_frequency_weights
+from trainables.losses.focal import balanced_weights
 
 
 def _logits(*, scale: float = 1.0) -> torch.Tensor:
@@ -42,3 +43,20 @@ def test_a_certain_network_right_or_wrong_gives_finite_losses_and_gradients(gamm
     assert torch.isfinite(logits.grad).all()
     assert logits.grad[1, 0] < -0.1, "a wrong answer is still corrected"
     assert logits.grad[0].abs().max() < 1e-4, "a right one is left alone"
+
+
+def test_class_weights_multiply_the_loss_of_the_images_of_their_class() -> None:
+    weights = torch.tensor([0.5, 2.0, 1.0, 0.0], dtype=torch.float64)
+    logits = _logits()
+    p = torch.softmax(logits, 1)[torch.arange(6), TARGETS]
+    wanted = (weights[TARGETS] * (1 - p) ** 2 * -torch.log(p)).mean()
+    assert focal(logits, TARGETS, gamma=2.0, class_weights=weights).item() == pytest.approx(wanted.item(), abs=1e-12)
+    assert torch.autograd.gradcheck(lambda z: focal(z, TARGETS, gamma=2.0, class_weights=weights), (_logits(),))
+
+
+def test_alpha_goes_from_no_weights_to_inverse_frequencies_and_keeps_their_mean_over_the_images() -> None:
+    counts = torch.tensor([10, 30, 60, 0])
+    assert torch.equal(balanced_weights(counts, 0.0), torch.ones(4, dtype=torch.float64))
+    torch.testing.assert_close(balanced_weights(counts, 1.0), inverse_frequency_weights(counts))
+    for alpha in (0.0, 0.25, 1.0):
+        assert ((balanced_weights(counts, alpha) * counts).sum() / counts.sum()).item() == pytest.approx(1)

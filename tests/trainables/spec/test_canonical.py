@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from trainables.spec import (
     ClassDistinct,
+    ConfidencePenalty,
     CovidRadiography,
     CrossEntropy,
     Ensemble,
@@ -34,8 +35,14 @@ from trainables.spec import (
 losses = st.one_of(
     st.builds(CrossEntropy, label_smoothing=st.floats(0, 0.9)),
     st.just(WeightedCrossEntropy()),
-    st.builds(Focal, gamma=st.floats(0, 10)),
-    st.builds(ClassDistinct, lambda_cd=st.floats(0, 10)),
+    st.builds(Focal, gamma=st.floats(0, 10), alpha=st.none() | st.floats(0, 1)),
+    st.builds(ConfidencePenalty, beta=st.floats(0, 2)),
+    st.builds(
+        ClassDistinct,
+        lambda_cd=st.floats(0, 10),
+        representation=st.sampled_from(["maps", "network"]),
+        sc_resolution=st.none() | st.integers(2, 224),
+    ),
 )
 models = st.one_of(
     st.builds(SmallCNN, widths=st.lists(st.integers(1, 64), min_size=1, max_size=4).map(tuple)),
