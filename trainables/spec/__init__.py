@@ -16,16 +16,14 @@ from trainables.spec.layouts import (
     Mura,
     UncertainPolicy,
 )
+from trainables.spec.models import FrozenHead, ModelSpec, PaperCNN, SmallCNN, Timm, initial_weights, without_weights
 from trainables.spec.network import (
     ClassDistinct,
     CrossEntropy,
     Focal,
     LossSpec,
-    ModelSpec,
     Optimizer,
     Schedule,
-    SmallCNN,
-    Timm,
     WeightedCrossEntropy,
 )
 from trainables.spec.posthoc import (
@@ -59,6 +57,7 @@ __all__ = [
     "Evaluation",
     "FileSpec",
     "Focal",
+    "FrozenHead",
     "ImageClef",
     "ImageFolder",
     "ImageTable",
@@ -69,6 +68,7 @@ __all__ = [
     "Mura",
     "NetworkTask",
     "Optimizer",
+    "PaperCNN",
     "PixelBaseline",
     "PosthocSpec",
     "Sampling",
@@ -88,8 +88,10 @@ __all__ = [
     "fit_key",
     "from_plain",
     "images_key",
+    "initial_weights",
     "nearest",
     "network_key",
     "posthoc_key",
     "to_plain",
+    "without_weights",
 ]

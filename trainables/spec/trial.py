@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import content_key
 from trainables.spec.data import DataSpec, Split
-from trainables.spec.network import CrossEntropy, LossSpec, ModelSpec, Optimizer, Schedule
+from trainables.spec.models import ModelSpec
+from trainables.spec.network import CrossEntropy, LossSpec, Optimizer, Schedule
 from trainables.spec.sampling import Sampling
 from trainables.spec.versions import VERSIONS
 
