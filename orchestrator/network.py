@@ -93,17 +93,13 @@ class StoredNetwork:
 
     def classifier(self) -> Classifier:
         """The whole network with its best weights, in eval mode."""
-        from dataclasses import replace
-
         from safetensors.torch import load_file
 
         from trainables.models import build_model
-        from trainables.spec import Timm
+        from trainables.spec import without_weights
 
-        model = self.spec.model
-        if isinstance(model, Timm):
-            model = replace(model, weights=None)  # the trained weights replace the initial ones
-        classifier = build_model(model, classes=len(self.classes), seed=0)
+        model = without_weights(self.spec.model)  # the trained weights replace the initial ones
+        classifier = build_model(model, classes=len(self.classes), seed=0, size=self.size)
         classifier.load_state_dict(load_file(self.folder / "weights.safetensors"))
         return classifier.eval()
 

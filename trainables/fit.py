@@ -88,7 +88,10 @@ class Training:
         self.calib = data.part("calib") if (data.splits == "calib").any() else self.val
         self.classes = data.classes
         require_classes(spec.schedule, data.classes)
-        model = build_model(spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder)
+        size = data.pixels.shape[1]
+        model = build_model(
+            spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder, size=size
+        )
         self.classifier: Classifier = model.to(self.device)
         self.loss = build_loss_for(spec.loss, torch.from_numpy(self.train.targets.copy()), len(data.classes))
         self.optimizer = build_optimizer(spec.optimizer, self.classifier)

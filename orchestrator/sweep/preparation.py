@@ -17,11 +17,11 @@ from trainables.spec import (
     FileSpec,
     Split,
     Synthetic,
-    Timm,
     TrialSpec,
     data_key,
     fit_key,
     images_key,
+    initial_weights,
     network_key,
 )
 
@@ -148,11 +148,12 @@ class Preparation:
             attempt.commit(meta)
 
     def _weights(self, spec: TrialSpec) -> list[str]:
-        if not isinstance(spec.model, Timm) or spec.model.weights is None:
+        weights = initial_weights(spec.model)
+        if weights is None:
             return []
-        from trainables.models.timm_classifier import weights_fingerprint
+        from trainables.models.weights import weights_fingerprint
 
-        return [weights_fingerprint(spec.model.weights, weights_folder())]
+        return [weights_fingerprint(weights, weights_folder())]
 
 
 def named_folder(path: Path | None) -> str:

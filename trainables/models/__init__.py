@@ -7,10 +7,12 @@ from pathlib import Path
 import torch
 
 from trainables.models.classifier import Classifier
-from trainables.spec import ModelSpec, SmallCNN
+from trainables.spec import FrozenHead, ModelSpec, PaperCNN, SmallCNN
 
 
-def build_model(spec: ModelSpec, *, classes: int, seed: int, weights_folder: Path | None = None) -> Classifier:
+def build_model(
+    spec: ModelSpec, *, classes: int, seed: int, weights_folder: Path | None = None, size: int | None = None
+) -> Classifier:
     """Build a network with weights drawn from the seed, in the memory format that convolutions are fastest in.
 
     Args:
@@ -18,18 +20,27 @@ def build_model(spec: ModelSpec, *, classes: int, seed: int, weights_folder: Pat
         classes: width of its head.
         seed: determines the random weights; the global random state is left as it was.
         weights_folder: where local weight files lie.
+        size: side of the images in pixels, which dense layers on a flattened map depend on; the paper's where left out.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = _build(spec, classes, weights_folder)
+        classifier = _build(spec, classes, weights_folder, size)
     return classifier.to(memory_format=torch.channels_last)
 
 
-def _build(spec: ModelSpec, classes: int, weights_folder: Path | None) -> Classifier:
+def _build(spec: ModelSpec, classes: int, weights_folder: Path | None, size: int | None) -> Classifier:
     if isinstance(spec, SmallCNN):
         from trainables.models.small_cnn import build_small_cnn
 
         return build_small_cnn(spec, classes=classes)
+    if isinstance(spec, PaperCNN):
+        from trainables.models.paper_cnn import build_paper_cnn
+
+        return build_paper_cnn(spec, classes=classes, size=size)
+    if isinstance(spec, FrozenHead):
+        from trainables.models.frozen_head import build_frozen_head
+
+        return build_frozen_head(spec, classes=classes, weights_folder=weights_folder, size=size)
     from trainables.models.timm_classifier import build_timm
 
     return build_timm(spec, classes=classes, weights_folder=weights_folder)

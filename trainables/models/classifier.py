@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -12,11 +15,16 @@ class Classifier(nn.Module):
     Input is `images[batch, 1, height, width]`, grey intensities in [0, 1]; normalisation is part of the network, so that
     whatever perturbs an image works in intensities. `forward(x) == head(pool(feature_map(x)))`.
 
+    A part whose own parameters have all lost their gradient stays in eval mode: a frozen batch norm keeps its statistics.
+
     Attributes:
-        backbone: [batch, 1, height, width] to the last feature map [batch, channels, rows, columns].
+        backbone: [batch, channels, height, width], one channel as a rule, to the last feature map [batch, channels, rows, columns].
         pooling: feature map to penultimate features [batch, features], dropout included.
         head: the last linear layer, penultimate features to logits.
-        normalisation: mean and deviation of intensities; stored with the weights that were trained under it.
+        normalisation: mean and deviation of intensities, stored with the weights that were trained under it: [2], or
+            [2, 3, 1, 1] for a backbone of three channels, to which the grey image is repeated.
+        global_average: whether the pooling is the mean over positions, up to dropout. Only then is a class activation map,
+            the head's weights over the feature map, defined; Grad-CAM always is.
     """
 
     normalisation: Tensor
@@ -27,14 +35,28 @@ class Classifier(nn.Module):
         backbone: nn.Module,
         pooling: nn.Module,
         head: nn.Linear,
-        mean: float = 0.5,
-        deviation: float = 0.25,
+        mean: float | Sequence[float] = 0.5,
+        deviation: float | Sequence[float] = 0.25,
+        global_average: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
         self.head = head
-        self.register_buffer("normalisation", torch.tensor([mean, deviation]))
+        normalisation = torch.tensor([mean, deviation])
+        self.register_buffer(
+            "normalisation", normalisation[:, :, None, None] if normalisation.ndim > 1 else normalisation
+        )
+        self.global_average = global_average
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of every part but the frozen ones, which stay in eval mode."""
+        super().train(mode)
+        for part in self.modules():
+            own = list(part.parameters(recurse=False))
+            if own and not any(parameter.requires_grad for parameter in own):
+                part.training = False
+        return self
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The last feature map, [batch, channels, rows, columns], after its non-linearity."""

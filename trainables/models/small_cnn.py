@@ -22,4 +22,5 @@ def build_small_cnn(spec: SmallCNN, *, classes: int) -> Classifier:
             blocks.append(nn.MaxPool2d(2))
         blocks += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
     pooling = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(spec.dropout))
-    return Classifier(backbone=nn.Sequential(*blocks), pooling=pooling, head=nn.Linear(widths[-1], classes))
+    head = nn.Linear(widths[-1], classes)
+    return Classifier(backbone=nn.Sequential(*blocks), pooling=pooling, head=head, global_average=True)

@@ -17,7 +17,7 @@ from trainables.spec.layouts import (
     UncertainPolicy,
 )
 from trainables.spec.loss import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
-from trainables.spec.network import ModelSpec, SmallCNN, Timm
+from trainables.spec.models import FrozenHead, ModelSpec, PaperCNN, SmallCNN, Timm, initial_weights, without_weights
 from trainables.spec.optimization import MEAN_RECALL, Optimizer, PlateauDecay, Schedule, StepDecay
 from trainables.spec.posthoc import (
     Aopc,
@@ -52,6 +52,7 @@ __all__ = [
     "Evaluation",
     "FileSpec",
     "Focal",
+    "FrozenHead",
     "ImageClef",
     "ImageFolder",
     "ImageTable",
@@ -62,6 +63,7 @@ __all__ = [
     "Mura",
     "NetworkTask",
     "Optimizer",
+    "PaperCNN",
     "PixelBaseline",
     "PlateauDecay",
     "PosthocSpec",
@@ -83,8 +85,10 @@ __all__ = [
     "fit_key",
     "from_plain",
     "images_key",
+    "initial_weights",
     "nearest",
     "network_key",
     "posthoc_key",
     "to_plain",
+    "without_weights",
 ]

@@ -9,7 +9,7 @@ from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import content_key
 from trainables.spec.data import DataSpec, Split
 from trainables.spec.loss import CrossEntropy, LossSpec
-from trainables.spec.network import ModelSpec
+from trainables.spec.models import ModelSpec
 from trainables.spec.optimization import Optimizer, Schedule
 from trainables.spec.sampling import Sampling
 from trainables.spec.versions import VERSIONS

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from trainables.models import Classifier, build_model
-from trainables.models.timm_classifier import weights_fingerprint
+from trainables.models.weights import weights_fingerprint
 from trainables.spec import ModelSpec, SmallCNN, Timm
 
 FAMILIES: list[ModelSpec] = [
