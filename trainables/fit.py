@@ -21,12 +21,14 @@ from trainables.averaging import AveragedWeights
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
-from trainables.losses import build_loss_for
+from trainables.losses import Loss, build_loss_for
+from trainables.losses.variables import TrainedLoss, begin_epoch, load_variables, variables
 from trainables.metrics import headline, prefixed, right_and_known
 from trainables.models import Classifier, build_model
+from trainables.pesg import Pesg
 from trainables.posthoc.temperature import temperature_metrics
 from trainables.predict import one_pass, to_intensities
-from trainables.sampling import draw_rows
+from trainables.sampling import draw_rows, draw_weights
 from trainables.spec import Optimizer, Schedule, TrialSpec
 
 NOT_AVERAGED = "not_averaged."
@@ -76,8 +78,12 @@ class Training:
         self.classes = data.classes
         model = build_model(spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder)
         self.classifier: Classifier = model.to(self.device)
-        self.loss = build_loss_for(spec.loss, torch.from_numpy(self.train.targets.copy()), len(data.classes))
-        self.optimizer = build_optimizer(spec.optimizer, self.classifier)
+        targets = torch.from_numpy(self.train.targets.copy())
+        drawn = draw_weights(targets, spec.sampling)
+        self.loss = build_loss_for(spec.loss, targets, len(data.classes), drawn=drawn)
+        if isinstance(self.loss, TrainedLoss):
+            self.loss.to(self.device)
+        self.optimizer = build_optimizer(spec.optimizer, self.classifier, self.loss)
         decay = spec.schedule.average_decay
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
         self.epoch = 0
@@ -120,6 +126,7 @@ class Training:
         return TrainingState(
             weights=_weights(self.evaluated),
             optimizer=optimizer,
+            loss=variables(self.loss),
             random_state=torch.get_rng_state(),
             progress={
                 "epoch": self.epoch,
@@ -140,6 +147,7 @@ class Training:
         self.classifier.load_state_dict(raw or state.weights)
         moments = {name: tensor for name, tensor in state.optimizer.items() if not name.startswith(NOT_AVERAGED)}
         _load_optimizer(self.optimizer, moments)
+        load_variables(self.loss, state.loss)
         torch.set_rng_state(state.random_state)
         self.epoch, self.best_epoch = int(progress["epoch"]), int(progress["best_epoch"])  # type: ignore[arg-type]
         best = progress["best_value"]
@@ -152,6 +160,7 @@ class Training:
         generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, "order"))
         order = draw_rows(self.train.targets, self.spec.sampling, generator)
         batches = list(_batches(order, self.spec.schedule.batch_size))
+        begin_epoch(self.epoch, self.loss, self.optimizer)
         self.classifier.train()
         total, seen, right, known = 0.0, 0, 0, 0
         for step, rows in enumerate(batches):
@@ -233,12 +242,16 @@ def learning_rate(spec: TrialSpec, position: float) -> float:
     return spec.optimizer.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
-def build_optimizer(spec: Optimizer, classifier: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser over the parameters that are trained."""
+def build_optimizer(spec: Optimizer, classifier: nn.Module, loss: Loss | None = None) -> torch.optim.Optimizer:
+    """The optimiser over the parameters that are trained, and over the variables of the loss if it has some."""
     parameters = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
     rate, decay = spec.learning_rate, spec.weight_decay
     if spec.kind == "sgd":
         return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9)
+    if spec.kind == "pesg":
+        down, up = (loss.minimised(), loss.maximised()) if isinstance(loss, TrainedLoss) else ([], [])
+        pull = 2e-3 if spec.epoch_decay is None else spec.epoch_decay
+        return Pesg([*parameters, *down], up, lr=rate, weight_decay=decay, epoch_decay=pull)
     family = torch.optim.Adam if spec.kind == "adam" else torch.optim.AdamW
     return family(parameters, lr=rate, weight_decay=decay)
 

@@ -16,7 +16,15 @@ from trainables.spec.layouts import (
     Mura,
     UncertainPolicy,
 )
-from trainables.spec.loss import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec.loss import (
+    AucMargin,
+    ClassDistinct,
+    ConfidencePenalty,
+    CrossEntropy,
+    Focal,
+    LossSpec,
+    WeightedCrossEntropy,
+)
 from trainables.spec.network import ModelSpec, Optimizer, Schedule, SmallCNN, Timm
 from trainables.spec.posthoc import (
     Aopc,
@@ -39,6 +47,7 @@ __all__ = [
     "SPLITS",
     "VERSIONS",
     "Aopc",
+    "AucMargin",
     "Augmentation",
     "Chexpert",
     "ClassDistinct",
