@@ -23,6 +23,7 @@ from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
 from trainables.losses import build_loss_for
+from trainables.losses.variables import TrainedLoss, begin_epoch, load_variables, variables
 from trainables.metrics import headline, prefixed, right_and_known
 from trainables.models import Classifier, build_model
 from trainables.optimization import (
@@ -39,7 +40,7 @@ from trainables.optimization import (
 )
 from trainables.posthoc.temperature import temperature_metrics
 from trainables.predict import one_pass, to_intensities
-from trainables.sampling import draw_rows
+from trainables.sampling import draw_rows, draw_weights
 from trainables.spec import TrialSpec
 
 NOT_AVERAGED = "not_averaged."
@@ -93,8 +94,12 @@ class Training:
             spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder, size=size
         )
         self.classifier: Classifier = model.to(self.device)
-        self.loss = build_loss_for(spec.loss, torch.from_numpy(self.train.targets.copy()), len(data.classes))
-        self.optimizer = build_optimizer(spec.optimizer, self.classifier)
+        targets = torch.from_numpy(self.train.targets.copy())
+        drawn = draw_weights(targets, spec.sampling)
+        self.loss = build_loss_for(spec.loss, targets, len(data.classes), drawn=drawn)
+        if isinstance(self.loss, TrainedLoss):
+            self.loss.to(self.device)
+        self.optimizer = build_optimizer(spec.optimizer, self.classifier, self.loss)
         self.scaler = build_scaler(spec.schedule, self.device)
         self.plateau = Plateau()
         decay = spec.schedule.average_decay
@@ -140,6 +145,7 @@ class Training:
         return TrainingState(
             weights=_weights(self.evaluated),
             optimizer=optimizer,
+            loss=variables(self.loss),
             random_state=torch.get_rng_state(),
             progress={
                 "epoch": self.epoch,
@@ -165,6 +171,7 @@ class Training:
         load_optimizer(self.optimizer, moments)
         load_scaler(self.scaler, progress)
         self.plateau = Plateau(scale=progress.get("rate_scale", 1.0), waited=progress.get("plateau_waited", 0))  # type: ignore[arg-type]
+        load_variables(self.loss, state.loss)
         torch.set_rng_state(state.random_state)
         self.epoch, self.best_epoch = int(progress["epoch"]), int(progress["best_epoch"])  # type: ignore[arg-type]
         best = progress["best_value"]
@@ -177,6 +184,7 @@ class Training:
         generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, "order"))
         order = draw_rows(self.train.targets, self.spec.sampling, generator)
         batches = list(_batches(order, self.spec.schedule.batch_size))
+        begin_epoch(self.epoch, self.loss, self.optimizer)
         self.classifier.train()
         total, seen, right, known = 0.0, 0, 0, 0
         steps = list(steps_of(batches, self.spec.schedule.accumulate))

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from trainables.losses import Loss
+from trainables.losses.variables import TrainedLoss
+from trainables.pesg import Pesg
 from trainables.spec import Optimizer, PlateauDecay, Schedule, StepDecay, TrialSpec
 
 AUTOCAST = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -52,12 +55,16 @@ class Plateau:
             self.scale, self.waited = self.scale * schedule.decay.factor, 0
 
 
-def build_optimizer(spec: Optimizer, classifier: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser over the parameters that are trained."""
+def build_optimizer(spec: Optimizer, classifier: nn.Module, loss: Loss | None = None) -> torch.optim.Optimizer:
+    """The optimiser over the parameters that are trained, and over the variables of the loss if it has some."""
     parameters = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
     rate, decay = spec.learning_rate, spec.weight_decay
     if spec.kind == "sgd":
         return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9)
+    if spec.kind == "pesg":
+        down, up = (loss.minimised(), loss.maximised()) if isinstance(loss, TrainedLoss) else ([], [])
+        pull = 2e-3 if spec.epoch_decay is None else spec.epoch_decay
+        return Pesg([*parameters, *down], up, lr=rate, weight_decay=decay, epoch_decay=pull)
     family = torch.optim.Adam if spec.kind == "adam" else torch.optim.AdamW
     return family(parameters, lr=rate, weight_decay=decay)
 

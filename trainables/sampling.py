@@ -39,6 +39,11 @@ def draw_rows(targets: NDArray[Any], spec: Sampling, generator: Generator) -> Te
     return _as_many_of_each(order, torch.from_numpy(targets.copy()))
 
 
+def draw_weights(targets: Tensor, spec: Sampling) -> Tensor:
+    """How often an epoch is expected to show each image, [images], up to a factor."""
+    return torch.ones(len(targets)) if spec.draw == "shuffle" else balancing_weights(targets)
+
+
 def balancing_weights(targets: Tensor) -> Tensor:
     """Return [images] float64, one over the number of images of the class.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainables.losses.auc_margin import AucMarginLoss, positive_shares
 from trainables.losses.class_distinct import class_distinct
 from trainables.losses.confidence_penalty import confidence_penalty, sigmoid_confidence_penalty
 from trainables.losses.cross_entropy import cross_entropy, inverse_frequency_weights, weighted_cross_entropy
@@ -21,7 +22,15 @@ from trainables.losses.multilabel import (
     weighted_binary_cross_entropy,
 )
 from trainables.models.classifier import Classifier
-from trainables.spec import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec import (
+    AucMargin,
+    ClassDistinct,
+    ConfidencePenalty,
+    CrossEntropy,
+    Focal,
+    LossSpec,
+    WeightedCrossEntropy,
+)
 
 
 @dataclass(frozen=True)
@@ -36,12 +45,13 @@ class LossOnLogits:
         return self.of_logits(logits, targets), logits
 
 
-def build_loss(spec: LossSpec, *, class_counts: Tensor) -> Loss:
+def build_loss(spec: LossSpec, *, class_counts: Tensor, drawn_counts: Tensor | None = None) -> Loss:
     """Make the loss that a trial's description names.
 
     Args:
         spec: one of the members of `LossSpec`.
         class_counts: [classes], images of each class in the training split.
+        drawn_counts: [classes], how often training draws each class, up to a factor; as often as it is there if left out.
 
     Raises:
         ValueError: fewer than two classes, or a weighted loss without any image.
@@ -64,9 +74,12 @@ def build_loss(spec: LossSpec, *, class_counts: Tensor) -> Loss:
             return LossOnLogits(functools.partial(confidence_penalty, beta=spec.beta))
         case ClassDistinct():
             return saliency_loss(spec)
+        case AucMargin():
+            drawn = class_counts if drawn_counts is None else drawn_counts
+            return AucMarginLoss(drawn / drawn.sum(), spec, exclusive=True)
 
 
-def build_multilabel_loss(spec: LossSpec, *, targets: Tensor) -> Loss:
+def build_multilabel_loss(spec: LossSpec, *, targets: Tensor, drawn: Tensor | None = None) -> Loss:
     """The same for labels that do not exclude each other: a sigmoid a label, entries without a truth left out.
 
     `WeightedCrossEntropy` weighs the presence of every label by `positive_weights`. `ClassDistinct` adds L_CD to that one,
@@ -75,6 +88,7 @@ def build_multilabel_loss(spec: LossSpec, *, targets: Tensor) -> Loss:
     Args:
         spec: one of the members of `LossSpec`.
         targets: [images, labels] of the training split, NaN where a label is left out.
+        drawn: [images], how often training draws each of them, up to a factor; equally often if left out.
     """
     weighted = functools.partial(weighted_binary_cross_entropy, weights=positive_weights(targets))
     match spec:
@@ -89,6 +103,9 @@ def build_multilabel_loss(spec: LossSpec, *, targets: Tensor) -> Loss:
         case ClassDistinct():
             present = torch.nonzero((targets > 0).any(0))[:, 0]
             return functools.partial(saliency_loss(spec), of_logits=weighted, mapped=present)
+        case AucMargin():
+            drawn = torch.ones(len(targets)) if drawn is None else drawn
+            return AucMarginLoss(positive_shares(targets, drawn), spec, exclusive=False)
 
 
 def saliency_loss(spec: ClassDistinct) -> functools.partial[tuple[Tensor, Tensor]]:
@@ -102,8 +119,16 @@ def saliency_loss(spec: ClassDistinct) -> functools.partial[tuple[Tensor, Tensor
     )
 
 
-def build_loss_for(spec: LossSpec, targets: Tensor, classes: int) -> Loss:
-    """Make the loss for the targets of the training split: class numbers [images], or [images, labels]."""
+def build_loss_for(spec: LossSpec, targets: Tensor, classes: int, *, drawn: Tensor | None = None) -> Loss:
+    """Make the loss for the targets of the training split: class numbers [images], or [images, labels].
+
+    Args:
+        spec: one of the members of `LossSpec`.
+        targets: of the training split.
+        classes: how many there are.
+        drawn: [images], how often training draws each image, up to a factor; equally often if left out.
+    """
     if targets.ndim == 2:
-        return build_multilabel_loss(spec, targets=targets)
-    return build_loss(spec, class_counts=torch.bincount(targets, minlength=classes))
+        return build_multilabel_loss(spec, targets=targets, drawn=drawn)
+    drawn_counts = None if drawn is None else torch.bincount(targets, weights=drawn, minlength=classes)
+    return build_loss(spec, class_counts=torch.bincount(targets, minlength=classes), drawn_counts=drawn_counts)

@@ -16,7 +16,15 @@ from trainables.spec.layouts import (
     Mura,
     UncertainPolicy,
 )
-from trainables.spec.loss import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec.loss import (
+    AucMargin,
+    ClassDistinct,
+    ConfidencePenalty,
+    CrossEntropy,
+    Focal,
+    LossSpec,
+    WeightedCrossEntropy,
+)
 from trainables.spec.models import FrozenHead, ModelSpec, PaperCNN, SmallCNN, Timm, initial_weights, without_weights
 from trainables.spec.optimization import MEAN_RECALL, Optimizer, PlateauDecay, Schedule, StepDecay
 from trainables.spec.posthoc import (
@@ -41,6 +49,7 @@ __all__ = [
     "SPLITS",
     "VERSIONS",
     "Aopc",
+    "AucMargin",
     "Augmentation",
     "Chexpert",
     "ClassDistinct",

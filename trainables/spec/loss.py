@@ -92,4 +92,23 @@ class ClassDistinct:
             )
 
 
-LossSpec: TypeAlias = CrossEntropy | WeightedCrossEntropy | Focal | ConfidencePenalty | ClassDistinct
+@dataclass(frozen=True, kw_only=True)
+class AucMargin:
+    """AUC min-max margin loss (Yuan et al. 2021), which `Optimizer(kind="pesg")` solves.
+
+    Attributes:
+        margin: how far the mean scores of images with and without a label shall lie apart; scores lie in [0, 1].
+        pretrain_epochs: epochs of cross entropy in front, which the authors recommend.
+    """
+
+    kind: Literal["auc_margin"] = "auc_margin"
+    margin: float = 1.0
+    pretrain_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.margin > 0:
+            raise ValueError(f"loss/margin is {self.margin}; it must be above 0.")
+        require_not_negative("loss/pretrain_epochs", self.pretrain_epochs)
+
+
+LossSpec: TypeAlias = CrossEntropy | WeightedCrossEntropy | Focal | ConfidencePenalty | ClassDistinct | AucMargin

@@ -5,20 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from trainables.spec.limits import require_not_negative
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
-    """Adam or AdamW (decoupled weight decay) or SGD with momentum 0.9."""
+    """Adam or AdamW (decoupled weight decay) or SGD with momentum 0.9, or PESG for the AUC margin loss.
 
-    kind: Literal["adam", "adamw", "sgd"] = "adamw"
+    Attributes:
+        kind: `pesg` is gradient descent with a proximal term (Yuan et al. 2021); it wants larger learning rates than Adam,
+            such as 0.1.
+        epoch_decay: pull of `pesg` towards the mean weights of the epoch before; 0.002 if left out.
+    """
+
+    kind: Literal["adam", "adamw", "sgd", "pesg"] = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
+    epoch_decay: float | None = None
 
     def __post_init__(self) -> None:
         if not self.learning_rate > 0:
             raise ValueError(f"optimizer/learning_rate is {self.learning_rate}; it must be above 0.")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"optimizer/weight_decay is {self.weight_decay}; it cannot be negative.")
+        require_not_negative("optimizer/weight_decay", self.weight_decay)
+        require_not_negative("optimizer/epoch_decay", self.epoch_decay or 0.0)
+        if self.epoch_decay is not None and self.kind != "pesg":
+            raise ValueError(
+                f"optimizer/epoch_decay is {self.epoch_decay}, and the optimiser is {self.kind!r}; only 'pesg' has one. "
+                "Leave it out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

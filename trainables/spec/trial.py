@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import content_key
 from trainables.spec.data import DataSpec, Split
-from trainables.spec.loss import CrossEntropy, LossSpec
+from trainables.spec.loss import AucMargin, CrossEntropy, LossSpec
 from trainables.spec.models import ModelSpec
 from trainables.spec.optimization import Optimizer, Schedule
 from trainables.spec.sampling import Sampling
@@ -32,6 +32,20 @@ class TrialSpec:
     augmentation: Augmentation = field(default_factory=Augmentation)
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.loss, AucMargin):
+            return
+        if self.optimizer.kind != "pesg":
+            raise ValueError(
+                f"The loss is auc_margin, a saddle point, and the optimiser {self.optimizer.kind!r} only descends. Take "
+                "Optimizer(kind='pesg', learning_rate=0.1)."
+            )
+        if self.loss.pretrain_epochs >= self.schedule.epochs:
+            raise ValueError(
+                f"loss/pretrain_epochs is {self.loss.pretrain_epochs} of {self.schedule.epochs} epochs, so the AUC would "
+                "never be trained. Pretrain less, or lengthen the schedule."
+            )
 
     def with_seed(self, seed: int) -> TrialSpec:
         """Return the same description under another training seed: another member of an ensemble."""

@@ -5,7 +5,15 @@ import torch
 
 from tests.trainables.explain.networks import small_classifier, some_images
 from trainables.losses import build_loss, cross_entropy, focal
-from trainables.spec import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec import (
+    AucMargin,
+    ClassDistinct,
+    ConfidencePenalty,
+    CrossEntropy,
+    Focal,
+    LossSpec,
+    WeightedCrossEntropy,
+)
 
 COUNTS = torch.tensor([4, 4, 4, 0])
 SPECS: list[LossSpec] = [
@@ -19,6 +27,8 @@ SPECS: list[LossSpec] = [
     ClassDistinct(lambda_cd=1.4, representation="network"),
     ClassDistinct(lambda_cd=0.0, lambda_sc=1.0, sc_resolution=14),
     ClassDistinct(lambda_cd=1.4),
+    AucMargin(),
+    AucMargin(pretrain_epochs=1),
 ]
 
 

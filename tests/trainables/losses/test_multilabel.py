@@ -16,7 +16,15 @@ from trainables.losses.multilabel import (
     sigmoid_focal,
     weighted_binary_cross_entropy,
 )
-from trainables.spec import ClassDistinct, ConfidencePenalty, CrossEntropy, Focal, LossSpec, WeightedCrossEntropy
+from trainables.spec import (
+    AucMargin,
+    ClassDistinct,
+    ConfidencePenalty,
+    CrossEntropy,
+    Focal,
+    LossSpec,
+    WeightedCrossEntropy,
+)
 
 NAN = math.nan
 TARGETS = torch.tensor([[1.0, 0.0, NAN, 0.0], [NAN, 1.0, NAN, 0.7], [0.0, NAN, NAN, NAN]])
@@ -32,6 +40,8 @@ SPECS: list[LossSpec] = [
     ClassDistinct(lambda_cd=1.4, representation="network"),
     ClassDistinct(lambda_cd=0.0, lambda_sc=1.0, sc_resolution=14),
     ClassDistinct(lambda_cd=1.4),
+    AucMargin(),
+    AucMargin(pretrain_epochs=1),
 ]
 
 
