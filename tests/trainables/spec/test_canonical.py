@@ -17,6 +17,7 @@ from trainables.spec import (
     PosthocSpec,
     Schedule,
     SmallCNN,
+    Stage,
     StepDecay,
     Synthetic,
     Temperature,
@@ -54,6 +55,7 @@ trials = st.builds(
         clip_norm=st.none() | st.floats(0.1, 5),
     ),
     seed=st.integers(0, 2**31),
+    first_stage=st.none() | st.builds(Stage, loss=losses),
 )
 
 
