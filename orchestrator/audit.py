@@ -78,7 +78,9 @@ def audit(store: Store, ledger: Ledger, tracker: Tracker | None) -> Audit:
         missing_results=tuple(_missing_results(store, ledger, rows)),
         orphaned_results=tuple(_orphaned_results(store)),
         repeated_epochs=tuple(_repeated_epochs(store, rows)),
-        trained_twice=tuple(key for key in dict.fromkeys(row.key for row in rows) if _begun_again(store, key)),
+        trained_twice=tuple(
+            key for key in dict.fromkeys(key for row in rows for key in row.trained) if _begun_again(store, key)
+        ),
         tracking_pending=pending(ledger),
     )
 
@@ -114,7 +116,10 @@ def _wanted(ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:
 
 def _orphaned_results(store: Store) -> Iterator[str]:
     networks = {
-        key for ledger in ledgers(store.root) for row in ledger.rows() for key in (row.network, row.key, row.data_key)
+        key
+        for ledger in ledgers(store.root)
+        for row in ledger.rows()
+        for key in (row.network, *row.trained, row.data_key)
     }
     for kind in (option.kind for option in get_args(PosthocSpec)):
         for key in store.keys(kind):
@@ -124,7 +129,7 @@ def _orphaned_results(store: Store) -> Iterator[str]:
 
 
 def _repeated_epochs(store: Store, rows: Sequence[Row]) -> Iterator[str]:
-    for fit_key in dict.fromkeys(row.fit_key for row in rows):
+    for fit_key in dict.fromkeys(key for row in rows for key in row.chains):
         yield from (step for step in store.steps(fit_key) if _begun_again(store, step))
 
 

@@ -67,7 +67,7 @@ def used_keys(store: Store, ledger: Ledger) -> set[str]:
     baselines = baselines_of(ledger.definition())
     for row in ledger.rows():
         keys |= {posthoc_key(task, [row.data_key]) for task in baselines}
-        keys |= {row.key, row.network, row.fit_key, row.data_key, *images_of(store, row.data_key)}
+        keys |= {*row.trained, row.network, *row.chains, row.data_key, *images_of(store, row.data_key)}
         keys |= {posthoc_key(task, [row.network]) for task in tasks}
     for evaluation in ledger.evaluations().values():
         keys |= set(evaluation["artifacts"])

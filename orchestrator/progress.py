@@ -119,11 +119,10 @@ class Progress:
         for row in rows[-SHOWN_ROWS:]:
             best = row.best
             value = best.metrics.get(objective.metric) if best else None
-            of = row.spec.get("schedule", {}).get("epochs", "")
             table.add_row(
                 row.name,
                 Text(row.state, style=COLOURS[row.state]),
-                f"{row.reports[-1].epoch if row.reports else 0}{f'/{of}' if of else ''}",
+                _epoch(row),
                 "" if value is None else f"{value:.4f}",
                 _params(row),
             )
@@ -132,6 +131,13 @@ class Progress:
     def _clock(self) -> str:
         seconds = int(time.monotonic() - self._started)
         return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _epoch(row: Row) -> str:
+    if row.first_key and not row.reports and row.state == "running":
+        return "first stage"
+    of = row.spec.get("schedule", {}).get("epochs", "")
+    return f"{row.reports[-1].epoch if row.reports else 0}{f'/{of}' if of else ''}"
 
 
 def _ending(row: Row, driver: SweepDriver) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from orchestrator.computation import compute
 from orchestrator.data import open_data
 from orchestrator.provenance import provenance
 from orchestrator.storage.ledger import Report
+from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
 from trainables.spec import SPLITS, NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
 from trainables.spec.files import OPTIMIZER, WEIGHTS
@@ -30,6 +31,7 @@ class TrialJob:
         name: name of the row, `trial-0003`.
         spec: description as JSON values.
         key, fit_key, data_key: keys of the network, its chain and its data.
+        first_key, first_fit_key: keys of the first stage's network and chain, or empty texts.
         storage: the storage folder.
         threads: CPU threads of the worker; weights are equal bit for bit under an equal number.
         weights_folder: where local weight files lie, or an empty text.
@@ -43,6 +45,8 @@ class TrialJob:
     fit_key: str
     data_key: str
     storage: str
+    first_key: str = ""
+    first_fit_key: str = ""
     threads: int = 1
     weights_folder: str = ""
     schedules: bool = True
@@ -51,6 +55,13 @@ class TrialJob:
     def to_plain(self) -> dict[str, Any]:
         """As a dictionary."""
         return asdict(self)
+
+    def first_stage(self) -> TrialJob:
+        """The first stage as a trial of its own, which no scheduler stops and no task looks at."""
+        spec: TrialSpec = from_plain(TrialSpec, self.spec)
+        first = to_plain(spec.first_trial)
+        stages = {"key": self.first_key, "fit_key": self.first_fit_key, "first_key": "", "first_fit_key": ""}
+        return replace(self, spec=first, schedules=False, late_tasks=(), **stages)  # type: ignore[arg-type]
 
 
 class TrialRun:
@@ -63,13 +74,19 @@ class TrialRun:
         self.job = job
         self.store = Store(job.storage)
         self.spec: TrialSpec = from_plain(TrialSpec, job.spec)
+        self._first = TrialRun(job.first_stage()) if job.first_key else None
         self._training: Training | None = None
 
     def step(self) -> Report:
-        """Compute the next epoch, or return the last report of what is complete already."""
+        """Compute the next epoch, or return the last report of what is complete already.
+
+        While the first of two stages is trained the report is of epoch 0 and says nothing else.
+        """
         if self.store.exists(self.job.key):
             self._late_tasks()
             return stored_reports(self.store, self.job.fit_key)[-1]
+        if self._first is not None and self._lacks_first_stage():
+            return self._step_first(self._first)
         training = self._continued()
         report = self._epoch(training) if not training.finished else stored_reports(self.store, self.job.fit_key)[-1]
         if report.finished:
@@ -94,6 +111,19 @@ class TrialRun:
             )
         self._finalise(report)
 
+    def _lacks_first_stage(self) -> bool:
+        began = self._training is not None or self._last_step() is not None
+        return not began and not self.store.exists(self.job.first_key)
+
+    def _step_first(self, first: TrialRun) -> Report:
+        """Take the first stage an epoch further. Trials that share it take turns, and each goes on where it then is."""
+        with building(self.store.root / "cache" / "building" / self.job.first_fit_key):
+            try:
+                first.step()
+            except Exception as failure:
+                raise RuntimeError(f"In the first stage: {type(failure).__name__}: {failure}") from failure
+        return Report(epoch=0, metrics={}, best_epoch=0, finished=False, time=time.time())
+
     def _late_tasks(self) -> None:
         for plain in self.job.late_tasks:
             task: NetworkTask = from_plain(NetworkTask, plain)
@@ -112,16 +142,24 @@ class TrialRun:
             folder = Path(self.job.weights_folder) if self.job.weights_folder else None
             self._training = Training(self.spec, self._data(), weights_folder=folder)
             self._load_last(self._training)
+            self._first = None  # what it held in memory goes
         return self._training
 
     def _load_last(self, training: Training) -> None:
+        from safetensors.torch import load_file
+
         from trainables.checkpoint import TrainingState
 
-        # a machine that lost its power may have cut the last files short: then the epoch before counts
-        whole = (step for step in reversed(self.store.steps(self.job.fit_key)) if self.store.exists(step))
-        last = next(whole, None)
+        last = self._last_step()
         if last is not None:
             training.load(TrainingState.load(self.store.folder(last)))
+        elif self.job.first_key:
+            training.begin_with(load_file(self.store.folder(self.job.first_key) / WEIGHTS))
+
+    def _last_step(self) -> str | None:
+        """A machine that lost its power may have cut the last files short: then the epoch before counts."""
+        whole = (step for step in reversed(self.store.steps(self.job.fit_key)) if self.store.exists(step))
+        return next(whole, None)
 
     def _data(self) -> ImageSet:
         return open_data(self.store, self.job.data_key)
@@ -183,6 +221,7 @@ class TrialRun:
                 "spec": self.job.spec,
                 "data": self.job.data_key,
                 "fit": self.job.fit_key,
+                **({"first_stage": self.job.first_key} if self.job.first_key else {}),
                 "epochs": report.epoch,
                 "best_epoch": report.best_epoch,
                 "classes": list(data.classes),

@@ -104,6 +104,7 @@ class Training:
         self.plateau = Plateau()
         decay = spec.schedule.average_decay
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
+        self.begun = spec.first_stage is None
         self.epoch = 0
         self.best_epoch = 0
         self.best_value = math.inf
@@ -114,7 +115,13 @@ class Training:
 
         Raises:
             TrainingDiverged: the loss was not finite; the message names the step and the images.
+            ValueError: the first of two stages is missing.
         """
+        if not self.begun:
+            raise ValueError(
+                "This training is the second of two stages and has no weights to begin with. Give begin_with() the best "
+                "weights of a Training of spec.first_trial, or load() a state."
+            )
         started = time.perf_counter()
         train_metrics = self._learn()
         trained = time.perf_counter()
@@ -136,6 +143,13 @@ class Training:
     def evaluated(self) -> Classifier:
         """What the metrics of an epoch belong to: the averaged network if there is an average."""
         return self.average.classifier if self.average else self.classifier
+
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Begin with the weights of the first stage in place of random ones."""
+        self.classifier.load_state_dict(weights)
+        if self.average:
+            self.average.load(weights, steps=0)
+        self.begun = True
 
     def state(self) -> TrainingState:
         """Everything that the next epoch depends on; `weights` are those that were evaluated."""
@@ -161,6 +175,7 @@ class Training:
 
     def load(self, state: TrainingState) -> None:
         """Continue from a state that `state` gave."""
+        self.begun = True
         progress = state.progress
         if self.average:
             self.average.load(state.weights, int(progress["averaged_steps"] or 0))
@@ -180,8 +195,9 @@ class Training:
 
     def _learn(self) -> dict[str, float]:
         """One pass over the train split."""
-        torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, "dropout"))
-        generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, "order"))
+        stage = "second stage, " if self.spec.first_stage else ""  # its epochs shall not repeat the first one's draws
+        torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, f"{stage}dropout"))
+        generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, f"{stage}order"))
         order = draw_rows(self.train.targets, self.spec.sampling, generator)
         batches = list(_batches(order, self.spec.schedule.batch_size))
         begin_epoch(self.epoch, self.loss, self.optimizer)

@@ -37,17 +37,19 @@ def describe(storage: Path, key: str) -> dict[str, Any]:
     """
     from orchestrator.storage.ledger import ledgers
     from orchestrator.storage.store import MissingArtifact, Store
+    from orchestrator.trial import stored_reports
 
     sweep, _, name = key.rpartition("/")
-    rows = []
+    rows, store = [], Store(storage)
     for place, ledger in enumerate(ledgers(storage)):
         if sweep and ledger.name != sweep:
             continue
         for row in ledger.rows():
             by_name = row.name == name and (bool(sweep) or place == 0)
             if by_name or name in (row.key, row.fit_key):
-                rows.append({"sweep": ledger.name, **asdict(row)})
-    store = Store(storage)
+                first = stored_reports(store, row.first_fit_key) if row.first_fit_key else []
+                told = {**asdict(row), "first_reports": [asdict(report) for report in first]}
+                rows.append({"sweep": ledger.name, **told})
     artifact_key = rows[0]["key"] if rows else name
     found: dict[str, Any] = {"key": artifact_key, "rows": rows}
     try:
@@ -72,6 +74,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         if row["params"]:
             lines.append(f"    drawn   {json.dumps(row['params'])}")
         lines.append(f"    spec    {json.dumps(row['spec'])}")
+        if row["first_key"]:
+            lines.append(f"    first stage  {row['first_key']}, epochs in {row['first_fit_key']}")
+            lines += [f"      epoch {each['epoch']}  {_metrics(each['metrics'])}" for each in row["first_reports"]]
         lines += [f"    epoch {each['epoch']}  {_metrics(each['metrics'])}" for each in row["reports"]]
     artifact = found.get("artifact")
     if artifact:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from orchestrator.report.findings import Findings
 from orchestrator.report.text import some_names
 
+TWO_STAGES = "Trained in two stages: epochs, curves and seconds here are those of the second one."
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -22,7 +23,7 @@ class Remark:
 
 
 def remarks_of(findings: Findings) -> list[Remark]:
-    """Remarks of the data first, then those of the tasks."""
+    """Remarks of the data first, then those of the trainings and of the tasks."""
     alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for text, about in _all(findings):
         alike[NUMBER.sub("#", text)].append((text, about))
@@ -38,6 +39,9 @@ def _all(findings: Findings) -> Iterator[tuple[str, str]]:
     for key in dict.fromkeys(row.data_key for row in findings.rows):
         for text in findings.table(key).get("remarks", ()):
             yield text, "data"
+    for network in findings.rows:
+        if network.first_key:
+            yield TWO_STAGES, network.name
     for row in findings.results:
         for text in row.remarks:
             yield text, row.name

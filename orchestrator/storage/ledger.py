@@ -28,7 +28,7 @@ class Report:
     """One epoch of one trial.
 
     Attributes:
-        epoch: 1 for the first.
+        epoch: 1 for the first; 0 while the first of two stages is trained, which is in no row.
         metrics: by name, `[task/]split/metric`.
         best_epoch: epoch with the best weights so far.
         finished: whether the network is complete.
@@ -55,6 +55,7 @@ class Row:
         key: key of the network.
         fit_key: key of the chain of epochs.
         data_key: key of the prepared data.
+        first_key, first_fit_key: the same two of the first stage; empty for a training in one stage.
         params, distributions: what Optuna drew, and from what, as JSON.
         state: where it stands; a `stopped` one was ended by the scheduler.
         reports: one an epoch, in order.
@@ -69,6 +70,8 @@ class Row:
     key: str
     fit_key: str
     data_key: str
+    first_key: str = ""
+    first_fit_key: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     distributions: dict[str, str] = field(default_factory=dict)
     state: TrialState = "running"
@@ -90,6 +93,16 @@ class Row:
             return self.key
         settings = {"stopped_after": len(self.reports)}
         return content_key("network", version=VERSIONS["fit"], settings=settings, inputs=[self.fit_key])
+
+    @property
+    def chains(self) -> list[str]:
+        """Keys of the chains of epochs behind the network, the first stage's before its own."""
+        return [key for key in (self.first_fit_key, self.fit_key) if key]
+
+    @property
+    def trained(self) -> list[str]:
+        """Keys of the networks of its stages, its own at the end."""
+        return [key for key in (self.first_key, self.key) if key]
 
     @property
     def best(self) -> Report | None:

@@ -220,7 +220,14 @@ class SweepDriver:
     def _row(self, kind: Literal["trial", "member"], number: int, spec: TrialSpec) -> Row:
         keys = self._preparation.keys(spec)
         return Row(
-            kind=kind, number=number, spec=to_plain(spec), key=keys.network, fit_key=keys.fit, data_key=keys.data
+            kind=kind,
+            number=number,
+            spec=to_plain(spec),
+            key=keys.network,
+            fit_key=keys.fit,
+            data_key=keys.data,
+            first_key=keys.first.network if keys.first else "",
+            first_fit_key=keys.first.fit if keys.first else "",
         )
 
     def _add(self, row: Row) -> None:
@@ -257,6 +264,8 @@ class SweepDriver:
             key=row.key,
             fit_key=row.fit_key,
             data_key=row.data_key,
+            first_key=row.first_key,
+            first_fit_key=row.first_fit_key,
             storage=str(self._store.root),
             threads=self.sweep.resources.cpus,
             weights_folder=named_folder(weights_folder()),

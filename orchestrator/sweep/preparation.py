@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialKeys:
-    """Keys of a trial: its data, its chain of epochs, its network."""
+    """Keys of a trial: its data, its chain of epochs, its network; and of its first stage if it has two."""
 
     data: str
     fit: str
     network: str
+    first: TrialKeys | None = None
 
 
 class Preparation:
@@ -66,8 +67,9 @@ class Preparation:
     def keys(self, spec: TrialSpec) -> TrialKeys:
         """Keys of a trial; its data are in the store when this returns."""
         data = self.data(spec.data, spec.split)
-        inputs = [data, *self._weights(spec)]
-        return TrialKeys(data=data, fit=fit_key(spec, inputs), network=network_key(spec, inputs))
+        first = self.keys(spec.first_trial) if spec.first_trial else None
+        inputs = [data, *self._weights(spec), *([first.network] if first else [])]
+        return TrialKeys(data=data, fit=fit_key(spec, inputs), network=network_key(spec, inputs), first=first)
 
     def data(self, spec: DataSpec, split: Split) -> str:
         """Key of a decoded and split data set, which is in the store when this returns."""

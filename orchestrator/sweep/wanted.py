@@ -34,7 +34,14 @@ def network_jobs(
 
 def _stopped_trial(row: Row, storage: str) -> TrialJob:
     return TrialJob(
-        name=row.name, spec=row.spec, key=row.network, fit_key=row.fit_key, data_key=row.data_key, storage=storage
+        name=row.name,
+        spec=row.spec,
+        key=row.network,
+        fit_key=row.fit_key,
+        data_key=row.data_key,
+        first_key=row.first_key,
+        first_fit_key=row.first_fit_key,
+        storage=storage,
     )
 
 

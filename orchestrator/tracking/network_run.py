@@ -12,6 +12,7 @@ from orchestrator.storage.ledger import Report, Row, TrialState
 from orchestrator.storage.store import Manifest, Store
 from orchestrator.tracking.pictures import network_pictures
 from orchestrator.tracking.protocol import KIND_TAG, MetricPoint, RunStatus, RunUpdate, text_artifact
+from orchestrator.trial import stored_reports
 from search_spaces.objective import Objective
 from trainables.spec import NetworkTask, TrialSpec, from_plain
 
@@ -78,7 +79,7 @@ def network_run(store: Store, sweep: str, facts: NetworkFacts) -> RunUpdate:
         end_ms=round(ended * 1000),
         params=_params(first),
         tags=_tags(facts, "interrupted" if interrupted else facts.state),
-        metrics=[*_history(row), *_summary(facts), *_posthoc_metrics(facts)],
+        metrics=[*_first_history(store, row), *_history(row), *_summary(facts), *_posthoc_metrics(facts)],
         artifacts=artifacts,
     )
 
@@ -108,6 +109,7 @@ def _tags(facts: NetworkFacts, state: str) -> dict[str, str]:
         "orchestrator.state": state,
         "orchestrator.fit": row.fit_key,
         "orchestrator.data": row.data_key,
+        **({"orchestrator.first_stage": row.first_key} if row.first_key else {}),
         "orchestrator.commit": facts.commit,
         "orchestrator.failed_tasks": " ".join(facts.failed_tasks) or "none",
     }
@@ -126,8 +128,19 @@ def _tags(facts: NetworkFacts, state: str) -> dict[str, str]:
 
 def _history(row: Row) -> Iterator[MetricPoint]:
     for report in row.reports:
-        seconds = {f"seconds/fit/{stage}": value for stage, value in report.seconds.items()}
-        yield from _points({**report.metrics, **seconds}, report.epoch, _time_ms(row, report))
+        yield from _epoch_points(row, report)
+
+
+def _first_history(store: Store, row: Row) -> Iterator[MetricPoint]:
+    """The epochs of the first of two stages, under names of their own: its epoch 1 is not the second stage's."""
+    for report in stored_reports(store, row.first_fit_key) if row.first_fit_key else ():
+        yield from _epoch_points(row, report, "first_stage/")
+
+
+def _epoch_points(row: Row, report: Report, prefix: str = "") -> Iterator[MetricPoint]:
+    seconds = {f"seconds/fit/{stage}": value for stage, value in report.seconds.items()}
+    named = {f"{prefix}{name}": value for name, value in {**report.metrics, **seconds}.items()}
+    yield from _points(named, report.epoch, _time_ms(row, report))
 
 
 def _summary(facts: NetworkFacts) -> Iterator[MetricPoint]:

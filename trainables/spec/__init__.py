@@ -39,7 +39,7 @@ from trainables.spec.posthoc import (
     posthoc_key,
 )
 from trainables.spec.sampling import Sampling
-from trainables.spec.trial import TrialSpec, data_key, fit_key, images_key, network_key
+from trainables.spec.trial import Stage, TrialSpec, data_key, fit_key, images_key, network_key
 from trainables.spec.versions import VERSIONS
 
 __all__ = [
@@ -81,6 +81,7 @@ __all__ = [
     "SmallCNN",
     "Split",
     "SplitName",
+    "Stage",
     "StepDecay",
     "Synthetic",
     "Temperature",

@@ -16,11 +16,22 @@ from trainables.spec.versions import VERSIONS
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A training in front of the training proper, on the same data and network (the two-stage pipeline of paper P2)."""
+
+    loss: LossSpec = field(default_factory=CrossEntropy)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialSpec:
     """Everything that determines a trained network, and nothing else.
 
     Attributes:
         seed: seeds the weights, the order of the images, the augmentation and dropout.
+        first_stage: how the network is trained beforehand: training begins with the best weights of that stage, and
+            `loss`, `optimizer` and `schedule` are those of the second one. None for a training in one stage.
     """
 
     data: DataSpec
@@ -32,6 +43,15 @@ class TrialSpec:
     augmentation: Augmentation = field(default_factory=Augmentation)
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
+    first_stage: Stage | None = None
+
+    @property
+    def first_trial(self) -> TrialSpec | None:
+        """The first stage as a trial of its own: whatever differs in the second one only, shares its network."""
+        first = self.first_stage
+        if first is None:
+            return None
+        return replace(self, loss=first.loss, optimizer=first.optimizer, schedule=first.schedule, first_stage=None)
 
     def __post_init__(self) -> None:
         if not isinstance(self.loss, AucMargin):
@@ -64,7 +84,9 @@ def images_key(size: int, fingerprint: str) -> str:
 
 
 def network_key(spec: TrialSpec, inputs: Sequence[str]) -> str:
-    """Key of the trained network: its description, the data set's key and the fingerprint of initial weights."""
+    """Key of the trained network: its description, the keys of the data set and of the first stage's network if there is
+    one, and the fingerprint of initial weights.
+    """
     return content_key("network", version=VERSIONS["fit"], settings=spec, inputs=inputs)
 
 

@@ -128,6 +128,8 @@ def jobs_of(storage: Path, specs: Sequence[TrialSpec], *, first: int = 0, schedu
                 key=keys.network,
                 fit_key=keys.fit,
                 data_key=keys.data,
+                first_key=keys.first.network if keys.first else "",
+                first_fit_key=keys.first.fit if keys.first else "",
                 storage=str(storage),
                 schedules=schedules,
             )

@@ -11,7 +11,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ from tests.orchestrator.executors.scripted import (
     weights,
     writers,
 )
-from trainables.spec import Aopc, Evaluation, Laplace, Temperature
+from trainables.spec import Aopc, Evaluation, Laplace, Stage, Temperature
 
 ROOT = Path(__file__).resolve().parents[3]
 ONE_CPU = Resources(cpus=1)
@@ -251,3 +251,17 @@ def test_a_task_whose_worker_is_killed_is_tried_again(ray_executor: RayExecutor,
     assert [outcome.error for outcome in outcomes] == ["", ""]
     assert len(set(writers(calm.storage, key))) == 2
     assert len(writers(calm.storage, batch.jobs[0].key)) == 1  # what was committed is not computed again
+
+
+def test_trials_that_share_a_first_stage_report_the_second_one_only(executor: Executor, tmp_path: Path) -> None:
+    two = [replace(small(rate), first_stage=Stage(schedule=small().schedule)) for rate in (1e-2, 2e-2)]
+    jobs = jobs_of(tmp_path, two)
+    script = Script(jobs)
+    executor.run(script, scheduling(Asha(grace_epochs=5, reduction_factor=2)))
+    assert {ending for ending, _ in script.endings.values()} == {"finished"}
+    for job in jobs:
+        assert [epoch for epoch in script.epochs(job.name) if epoch] == [1, 2, 3]
+        assert Store(tmp_path).manifest(job.key).meta["first_stage"] == jobs[0].first_key
+    store = Store(tmp_path)
+    steps = store.steps(jobs[0].first_fit_key)
+    assert [len(list(store.attempts(step))) for step in steps] == [1, 1, 1]

@@ -18,6 +18,7 @@ from trainables.spec import (
     PosthocSpec,
     Schedule,
     SmallCNN,
+    Stage,
     StepDecay,
     Synthetic,
     Temperature,
@@ -61,6 +62,7 @@ trials = st.builds(
         clip_norm=st.none() | st.floats(0.1, 5),
     ),
     seed=st.integers(0, 2**31),
+    first_stage=st.none() | st.builds(Stage, loss=losses),
 )
 
 
