@@ -15,6 +15,8 @@ from trainables.spec import (
     Evaluation,
     FileSpec,
     Laplace,
+    LossSpec,
+    ModelSpec,
     PixelBaseline,
     PosthocSpec,
     Schedule,
@@ -54,6 +56,8 @@ def draw(
     augmentation: Augmentation = CHEST,
     best_metric: str = "val/nll",
     one_class: bool = True,
+    model: ModelSpec | None = None,
+    loss: LossSpec | None = None,
 ) -> TrialSpec:
     """Loss, sampling, dropout and learning rate vary; `--set model/name=densenet121` takes another network.
 
@@ -64,12 +68,14 @@ def draw(
         augmentation: changes of training images.
         best_metric: its best epoch gives the weights.
         one_class: whether an image always has one class; otherwise no sampling is drawn that needs that.
+        model: in place of the ResNet.
+        loss: in place of one that is drawn.
     """
     return TrialSpec(
         data=data,
         split=split or Split(),
-        model=resnet(trial),
-        loss=imbalance_loss(trial),
+        model=model or resnet(trial),
+        loss=loss or imbalance_loss(trial),
         optimizer=adamw(trial),
         schedule=Schedule(
             epochs=20,

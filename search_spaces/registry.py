@@ -21,6 +21,14 @@ SPACES: dict[str, str] = {
     "medmnist": "A MedMNIST file with its official splits.",
     "folder": "A folder a class, images or DICOM files in it.",
     "table": "A CSV or Parquet file of your own with paths and labels.",
+    "chexpert_losses": "CheXpert: cross entropy, focal, deep AUC and saliency losses, each once.",
+    "chexpert_saliency": "CheXpert: backbone, loss, dropout and lambda_1.",
+    "p2_chexpert_losses": "Paper P2: cross entropy, focal and deep AUC on CheXpert, calibrated.",
+    "p2_chexpert_ablation": "Paper P2: saliency losses on CheXpert, in one and in two stages.",
+    "p2_chexpert_backbones": "Paper P2: DenseNet-121, ResNet-101 and VGG-19 on CheXpert.",
+    "p2_chexpert_search": "Paper P2: grids over learning rate, dropout and lambda_1 on CheXpert.",
+    "p3_covid_aopc": "Paper P3: frozen VGG16 and DenseNet201 on COVID-19 Radiography, maps scored by AOPC.",
+    "p4_imageclef_attentive": "Paper P4: networks of growing depth on ImageCLEF 2009.",
 }
 
 

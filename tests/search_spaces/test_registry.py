@@ -1,24 +1,48 @@
+from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
+import torch
 
+from search_spaces.grid import points
 from search_spaces.objective import Objective
 from search_spaces.overrides import probe
 from search_spaces.registry import SPACES, load_sweep
 from search_spaces.sweep import Asha, Sweep
+from trainables.losses import build_loss_for
 from trainables.models import build_model
-from trainables.spec import from_plain, to_plain
+from trainables.spec import Chexpert, TrialSpec, from_plain, to_plain
 
 OWN = """
 from search_spaces.demo import space
 """
 
 
+def drawn(name: str) -> list[TrialSpec]:
+    """200 draws of a space, or its whole grid."""
+    sweep = load_sweep(name)
+    if sweep.searcher == "grid":
+        study = optuna.create_study()
+        for point in points(lambda trial: sweep.space(trial)):
+            study.enqueue_trial(point)
+    else:
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    count = len(study.get_trials(deepcopy=False)) or 200
+    return [sweep.space(study.ask()) for _ in range(count)]
+
+
 @pytest.mark.parametrize("name", SPACES)
-def test_every_named_space_draws_networks_that_can_be_built(name: str) -> None:
-    _, specs = probe(load_sweep(name).space)
-    for model in {spec.model for spec in specs[:12]}:
-        assert build_model(model, classes=4, seed=0).head.out_features == 4
+def test_every_network_and_loss_of_a_named_space_can_be_built(name: str) -> None:
+    specs = drawn(name)
+    assert load_sweep(name).description == SPACES[name]
+    for model, size in {(replace(spec.model, dropout=0.25), spec.data.size or 28) for spec in specs}:
+        classifier = build_model(model, classes=5, seed=0, size=size)
+        assert classifier.head.out_features == 5
+    labels = torch.tensor([[0.0, 1.0], [1.0, 0.0], [torch.nan, 1.0]])
+    targets = labels if isinstance(specs[0].data, Chexpert) else torch.tensor([0, 1, 1])
+    for loss in {spec.loss for spec in specs}:
+        assert build_loss_for(loss, targets, 2) is not None
     for spec in specs:
         assert from_plain(type(spec), to_plain(spec)) == spec
 

@@ -1,0 +1,94 @@
+"""What the spaces of paper P2 have in common: CheXpert's five labels under its policy, DenseNet-121 at 224 px.
+
+Adam with a rate of 1e-4 and a decay of 1e-5, batches of 64; results on the official validation part. The settings of its
+15-epoch ablation are not printed: ours are those of the 5-epoch table.
+"""
+
+from __future__ import annotations
+
+from search_spaces.objective import Objective
+from search_spaces.sweep import Space, Sweep
+from trainables.spec import (
+    AucMargin,
+    Chexpert,
+    ClassDistinct,
+    CrossEntropy,
+    Ensemble,
+    Evaluation,
+    Focal,
+    LossSpec,
+    ModelSpec,
+    Optimizer,
+    Schedule,
+    Split,
+    Stage,
+    Temperature,
+    Timm,
+    TrialSpec,
+)
+
+LAMBDA_CD = 1.4
+"""The paper's best lambda_1."""
+ADAM = Optimizer(kind="adam", learning_rate=1e-4, weight_decay=1e-5)
+PESG = Optimizer(kind="pesg", learning_rate=0.1, weight_decay=1e-5)
+SALIENCY = ClassDistinct(lambda_cd=LAMBDA_CD, representation="network")
+WITH_CONSISTENCY = ClassDistinct(lambda_cd=LAMBDA_CD, representation="network", lambda_sc=0.1)
+
+LOSSES: dict[str, LossSpec] = {
+    "cross_entropy": CrossEntropy(),
+    "focal": Focal(),
+    "deep_auc": AucMargin(pretrain_epochs=1),
+    "one_stage": SALIENCY,
+    "two_stage": SALIENCY,
+    "with_consistency": WITH_CONSISTENCY,
+}
+"""By the name of a row in the paper's tables; the last is ours, since the paper prints nothing with L_SC."""
+
+
+def chexpert_trial(
+    pipeline: str,
+    *,
+    epochs: int,
+    model: ModelSpec | None = None,
+    optimizer: Optimizer = ADAM,
+    loss: LossSpec | None = None,
+) -> TrialSpec:
+    """A row of the paper's tables; of two stages each has half of the epochs.
+
+    Args:
+        pipeline: a name in `LOSSES`.
+        epochs: of the training as a whole.
+        model: DenseNet-121 if left out.
+        optimizer: for all losses but deep AUC, which has its own.
+        loss: in place of that of the pipeline.
+    """
+    first = Stage(optimizer=optimizer, schedule=_schedule(max(1, epochs // 2))) if pipeline == "two_stage" else None
+    return TrialSpec(
+        data=Chexpert(size=224),
+        split=Split(val=0.1, calib=0.05),
+        model=model or Timm(name="densenet121"),
+        loss=loss or LOSSES[pipeline],
+        optimizer=PESG if pipeline == "deep_auc" else optimizer,
+        schedule=_schedule(max(1, epochs - epochs // 2) if first else epochs),
+        first_stage=first,
+    )
+
+
+def _schedule(epochs: int) -> Schedule:
+    return Schedule(
+        epochs=epochs, batch_size=64, decay="constant", clip_norm=None, best_metric="val/auroc", best_mode="max"
+    )
+
+
+def grid_sweep(name: str, space: Space, description: str) -> Sweep:
+    """Every row once, calibrated by one temperature for all labels."""
+    return Sweep(
+        name=name,
+        space=space,
+        objectives=(Objective(metric="val/auroc", mode="max"),),
+        searcher="grid",
+        scheduler=None,
+        member_seeds=0,
+        posthoc=(Evaluation(), Temperature(), Ensemble(members="top", size=3)),
+        description=description,
+    )

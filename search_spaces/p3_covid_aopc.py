@@ -1,0 +1,58 @@
+"""Paper P3: frozen VGG16 and DenseNet201 with a small head at 299 px, and Grad-CAM of both scored by AOPC.
+
+Every class is down-sampled to the smallest; 80 / 10 / 10. The epoch with the best mean recall over the diseases is kept: where
+a folder lacks one of them, name those it has with `--set schedule/best_classes=COVID,Lung_Opacity`. Pretrained weights are taken
+from files: `--set model/weights=vgg16.safetensors`. The learning rate of Adam is not printed; ours is its usual 1e-3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search_spaces.objective import Objective
+from search_spaces.sweep import Sweep
+from trainables.spec import (
+    Aopc,
+    CovidRadiography,
+    Evaluation,
+    FrozenHead,
+    Optimizer,
+    Schedule,
+    Split,
+    Temperature,
+    TrialSpec,
+)
+
+if TYPE_CHECKING:
+    import optuna
+
+DISEASES = ("COVID", "Lung_Opacity", "Viral Pneumonia")
+
+
+def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
+    """One of the two networks."""
+    return TrialSpec(
+        data=CovidRadiography(size=299, down_sample=True),
+        split=Split(val=0.1, calib=0.0, test=0.1),
+        model=FrozenHead(backbone=trial.suggest_categorical("backbone", ["vgg16", "densenet201"])),
+        optimizer=Optimizer(kind="adam", learning_rate=1e-3, weight_decay=0.0),
+        schedule=Schedule(
+            epochs=20,
+            decay="constant",
+            clip_norm=None,
+            best_metric="val/mean_recall",
+            best_mode="max",
+            best_classes=DISEASES,
+        ),
+    )
+
+
+sweep = Sweep(
+    name="p3_covid_aopc",
+    space=space,
+    objectives=(Objective(metric="val/accuracy", mode="max"),),
+    searcher="grid",
+    member_seeds=0,
+    posthoc=(Evaluation(), Temperature(), Aopc(cells=9, images=540)),
+    description="Paper P3: frozen VGG16 and DenseNet201 on COVID-19 Radiography, maps scored by AOPC.",
+)

@@ -1,0 +1,40 @@
+"""Paper P4, Table 1: a shallow network, a deeper one, and the deeper one with augmentation, on ImageCLEF 2009.
+
+Classes of 50 images and more; 90 / 10. Epochs and optimiser are not printed, so these are ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search_spaces.augmentations import NONE, P4
+from search_spaces.objective import Objective
+from search_spaces.sweep import Sweep
+from trainables.spec import Evaluation, ImageClef, Optimizer, PaperCNN, Schedule, Split, Temperature, TrialSpec
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
+    """A row of the table."""
+    row = trial.suggest_categorical("row", ["shallow", "deeper", "deeper_augmented"])
+    return TrialSpec(
+        data=ImageClef(size=224),
+        split=Split(val=0.05, calib=0.0, test=0.1),
+        model=PaperCNN(name="p4_shallow" if row == "shallow" else "p4_deeper"),
+        optimizer=Optimizer(kind="adam", learning_rate=1e-3, weight_decay=0.0),
+        schedule=Schedule(epochs=30, batch_size=64),
+        augmentation=P4 if row == "deeper_augmented" else NONE,
+    )
+
+
+sweep = Sweep(
+    name="p4_imageclef_attentive",
+    space=space,
+    objectives=(Objective(metric="val/accuracy", mode="max"),),
+    searcher="grid",
+    member_seeds=0,
+    posthoc=(Evaluation(), Temperature()),
+    description="Paper P4: networks of growing depth on ImageCLEF 2009.",
+)
