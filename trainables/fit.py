@@ -21,9 +21,11 @@ from trainables.averaging import AveragedWeights
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
+from trainables.frozen_features import frozen_features
 from trainables.losses import build_loss_for
 from trainables.metrics import headline, prefixed, right_and_known
 from trainables.models import Classifier, build_model
+from trainables.multilabel import AnyPredictions
 from trainables.posthoc.temperature import temperature_metrics
 from trainables.predict import one_pass, to_intensities
 from trainables.sampling import draw_rows
@@ -63,10 +65,17 @@ class Training:
         data: the whole data set; the train split is learnt, val and calib are watched.
         device: where to train.
         weights_folder: where local weight files lie.
+        cache_features: whether a frozen backbone looks at each image once and not once an epoch, where that is possible.
     """
 
     def __init__(
-        self, spec: TrialSpec, data: ImageSet, *, device: torch.device | None = None, weights_folder: Path | None = None
+        self,
+        spec: TrialSpec,
+        data: ImageSet,
+        *,
+        device: torch.device | None = None,
+        weights_folder: Path | None = None,
+        cache_features: bool = True,
     ) -> None:
         self.spec = spec
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -83,6 +92,8 @@ class Training:
         self.optimizer = build_optimizer(spec.optimizer, self.classifier)
         decay = spec.schedule.average_decay
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
+        parts = (self.train, self.val, self.calib)
+        self.frozen = frozen_features(self.classifier, spec, self.loss, parts) if cache_features else None
         self.epoch = 0
         self.best_epoch = 0
         self.best_value = math.inf
@@ -98,8 +109,7 @@ class Training:
         train_metrics = self._learn()
         trained = time.perf_counter()
         self.epoch += 1
-        val, _ = one_pass(self.evaluated, self.val, split="val")
-        calib, _ = one_pass(self.evaluated, self.calib, split="calib")
+        val, calib = self._predict(self.val, "val"), self._predict(self.calib, "calib")
         watched = {**prefixed("val", headline(val)), **temperature_metrics(val, calib)}
         metrics: dict[str, float] = train_metrics | {
             name: value for name, value in watched.items() if value is not None
@@ -173,12 +183,10 @@ class Training:
         }
 
     def _step(self, rows: Tensor, step: int, generator: torch.Generator) -> tuple[float, Tensor, Tensor]:
-        images, targets = self._batch(rows)
-        images = augment(images, self.spec.augmentation, generator)
-        images = images.contiguous(memory_format=torch.channels_last)
+        learner, images, targets = self._batch(rows, generator)
         low_precision = self.spec.schedule.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
-            loss, logits = self.loss(self.classifier, images, targets)
+            loss, logits = self.loss(learner, images, targets)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingDiverged(self._diverged(value, step, rows))
@@ -191,11 +199,19 @@ class Training:
             self.average.update(self.classifier)
         return value, logits.detach(), targets
 
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Images and targets of some rows, on the device."""
-        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
+    def _batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Classifier, Tensor, Tensor]:
+        """What learns, and what it learns from: augmented images or cached features of some rows, and their targets."""
         targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
-        return to_intensities(pixels), targets
+        if self.frozen:
+            return self.frozen.tail(self.classifier), self.frozen.batch(self.train, rows), targets
+        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
+        images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+        return self.classifier, images.contiguous(memory_format=torch.channels_last), targets
+
+    def _predict(self, images: ImageSet, split: str) -> AnyPredictions:
+        if self.frozen:
+            return self.frozen.predict(self.evaluated, images, split=split)
+        return one_pass(self.evaluated, images, split=split)[0]
 
     def _diverged(self, value: float, step: int, rows: Tensor) -> str:
         names = ", ".join(self.train.image_ids[n] for n in rows[:3].tolist())
