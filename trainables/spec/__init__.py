@@ -16,7 +16,16 @@ from trainables.spec.layouts import (
     Mura,
     UncertainPolicy,
 )
-from trainables.spec.models import FrozenHead, ModelSpec, PaperCNN, SmallCNN, Timm, initial_weights, without_weights
+from trainables.spec.models import (
+    FrozenHead,
+    ModelSpec,
+    PaperCNN,
+    Pooling,
+    SmallCNN,
+    Timm,
+    initial_weights,
+    without_weights,
+)
 from trainables.spec.network import (
     ClassDistinct,
     CrossEntropy,
@@ -70,6 +79,7 @@ __all__ = [
     "Optimizer",
     "PaperCNN",
     "PixelBaseline",
+    "Pooling",
     "PosthocSpec",
     "Sampling",
     "Schedule",
