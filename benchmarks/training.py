@@ -12,7 +12,7 @@ from benchmarks.measure import DEVICE, ratio_row
 from trainables.data.images import ImageSet
 from trainables.fit import Training
 from trainables.models import build_model
-from trainables.spec import ModelSpec, Schedule, SmallCNN, Synthetic, Timm, TrialSpec
+from trainables.spec import FrozenHead, ModelSpec, Schedule, SmallCNN, Synthetic, Timm, TrialSpec
 
 IMAGES, BATCH = 256, 32
 
@@ -23,7 +23,7 @@ def rows(*, repetitions: int = 5) -> list[dict[str, Any]]:
         ("small CNN", SmallCNN(), 64),
         ("resnet18", Timm(name="resnet18"), 64),
     ]
-    return [_epoch(name, model, side, repetitions) for name, model, side in models]
+    return [*(_epoch(name, model, side, repetitions) for name, model, side in models), _frozen(repetitions)]
 
 
 def _epoch(name: str, model: ModelSpec, side: int, repetitions: int) -> dict[str, Any]:
@@ -38,6 +38,22 @@ def _epoch(name: str, model: ModelSpec, side: int, repetitions: int) -> dict[str
         repetitions=repetitions,
         sizes=f"{IMAGES} images, {side} px, batch {BATCH}, float32",
         note="below 1 where channels_last convolves faster than the default",
+    )
+
+
+def _frozen(repetitions: int) -> dict[str, Any]:
+    side, model = 64, FrozenHead(backbone="resnet18", pool=2)
+    spec = TrialSpec(data=Synthetic(size=side), model=model, schedule=Schedule(batch_size=BATCH))
+    cached, plain = (Training(spec, _images(side), cache_features=cache) for cache in (True, False))
+    return ratio_row(
+        "epoch and evaluation of a frozen head from cached features",
+        "the same through the frozen backbone",
+        cached.run_epoch,
+        plain.run_epoch,
+        goal=0.05,
+        repetitions=repetitions,
+        sizes=f"resnet18, {IMAGES} images, {side} px, batch {BATCH}, float32",
+        note="the second epoch on; the first computes the features, one pass an image",
     )
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from trainables.spec import (
     CrossEntropy,
     Focal,
+    FrozenHead,
     LossSpec,
     Optimizer,
+    Pooling,
     Sampling,
     Timm,
     UncertainPolicy,
@@ -24,6 +26,23 @@ UNCERTAIN: tuple[UncertainPolicy, ...] = ("zeros", "ones", "ignore", "smoothed")
 def resnet(trial: optuna.trial.BaseTrial, name: str = "resnet18") -> Timm:
     """A timm network with dropout in front of its head."""
     return Timm(name=name, dropout=trial.suggest_float("dropout", 0.0, 0.3))
+
+
+POOLINGS: dict[str, Pooling] = {"max": "max", "average": "average", "none": "none"}
+
+
+def frozen_head(trial: optuna.trial.BaseTrial, backbone: str = "vgg16", weights: str | None = None) -> FrozenHead:
+    """A dense network on frozen features: its depth, width, pooling and dropout are drawn, the backbone is not."""
+    depth = trial.suggest_int("head/depth", 0, 2)
+    units = trial.suggest_categorical("head/units", [32, 64, 128]) if depth else 0
+    pooling = POOLINGS[trial.suggest_categorical("head/pooling", list(POOLINGS))]
+    return FrozenHead(
+        backbone=backbone,
+        weights=weights,
+        pooling=pooling,
+        units=(units,) * depth,
+        dropout=trial.suggest_float("dropout", 0.0, 0.5),
+    )
 
 
 def imbalance_loss(trial: optuna.trial.BaseTrial) -> LossSpec:

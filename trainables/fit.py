@@ -22,10 +22,12 @@ from trainables.best_epoch import recall_metrics, require_classes
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
+from trainables.frozen_features import frozen_features
 from trainables.losses import build_loss_for
 from trainables.losses.variables import TrainedLoss, begin_epoch, load_variables, variables
 from trainables.metrics import headline, prefixed, right_and_known
 from trainables.models import Classifier, build_model
+from trainables.multilabel import AnyPredictions
 from trainables.optimization import (
     AUTOCAST,
     Plateau,
@@ -77,10 +79,17 @@ class Training:
         data: the whole data set; the train split is learnt, val and calib are watched.
         device: where to train.
         weights_folder: where local weight files lie.
+        cache_features: whether a frozen backbone looks at each image once and not once an epoch, where that is possible.
     """
 
     def __init__(
-        self, spec: TrialSpec, data: ImageSet, *, device: torch.device | None = None, weights_folder: Path | None = None
+        self,
+        spec: TrialSpec,
+        data: ImageSet,
+        *,
+        device: torch.device | None = None,
+        weights_folder: Path | None = None,
+        cache_features: bool = True,
     ) -> None:
         self.spec = spec
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -104,6 +113,8 @@ class Training:
         self.plateau = Plateau()
         decay = spec.schedule.average_decay
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
+        parts = (self.train, self.val, self.calib)
+        self.frozen = frozen_features(self.classifier, spec, self.loss, parts) if cache_features else None
         self.begun = spec.first_stage is None
         self.epoch = 0
         self.best_epoch = 0
@@ -126,8 +137,7 @@ class Training:
         train_metrics = self._learn()
         trained = time.perf_counter()
         self.epoch += 1
-        val, _ = one_pass(self.evaluated, self.val, split="val")
-        calib, _ = one_pass(self.evaluated, self.calib, split="calib")
+        val, calib = self._predict(self.val, "val"), self._predict(self.calib, "calib")
         recalled = recall_metrics(self.spec.schedule, val, self.classes)
         watched = {**prefixed("val", {**headline(val), **recalled}), **temperature_metrics(val, calib)}
         metrics: dict[str, float] = train_metrics | {
@@ -226,12 +236,10 @@ class Training:
 
     def _step(self, rows: Tensor, step: int, generator: torch.Generator, share: float) -> tuple[float, Tensor, Tensor]:
         """Add the gradients of a batch, which is a share of what one update sees; return its loss, logits and targets."""
-        images, targets = self._batch(rows)
-        images = augment(images, self.spec.augmentation, generator)
-        images = images.contiguous(memory_format=torch.channels_last)
+        learner, images, targets = self._batch(rows, generator)
         precision = AUTOCAST[self.spec.schedule.precision]
         with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
-            loss, logits = self.loss(self.classifier, images, targets)
+            loss, logits = self.loss(learner, images, targets)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingDiverged(self._diverged(value, step, rows))
@@ -249,11 +257,19 @@ class Training:
         if self.average:
             self.average.update(self.classifier)
 
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Images and targets of some rows, on the device."""
-        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
+    def _batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Classifier, Tensor, Tensor]:
+        """What learns, and what it learns from: augmented images or cached features of some rows, and their targets."""
         targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
-        return to_intensities(pixels), targets
+        if self.frozen:
+            return self.frozen.tail(self.classifier), self.frozen.batch(self.train, rows), targets
+        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
+        images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+        return self.classifier, images.contiguous(memory_format=torch.channels_last), targets
+
+    def _predict(self, images: ImageSet, split: str) -> AnyPredictions:
+        if self.frozen:
+            return self.frozen.predict(self.evaluated, images, split=split)
+        return one_pass(self.evaluated, images, split=split)[0]
 
     def _diverged(self, value: float, step: int, rows: Tensor) -> str:
         names = ", ".join(self.train.image_ids[n] for n in rows[:3].tolist())

@@ -80,6 +80,11 @@ def one_pass(
         both on the CPU.
     """
     logits, features = logits_of(classifier, images.pixels, batch_size=batch_size, on_progress=on_progress)
+    return predictions_of(logits, images, split=split), features
+
+
+def predictions_of(logits: Tensor, images: ImageSet, *, split: str) -> AnyPredictions:
+    """Logits [images, classes] of one member with the images' truth, in the type that fits their targets."""
     kind = MultiLabelPredictions if images.multilabel else Predictions
     targets = torch.from_numpy(images.targets.copy())
-    return kind(logits=logits[None], targets=targets, image_ids=images.image_ids, split=split), features
+    return kind(logits=logits[None], targets=targets, image_ids=images.image_ids, split=split)

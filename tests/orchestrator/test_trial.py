@@ -9,7 +9,20 @@ from orchestrator.storage.store import Store
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.trial import TrialJob, TrialRun, stored_reports
 from trainables.data.prepare import DataSource
-from trainables.spec import Optimizer, Schedule, SmallCNN, Split, Synthetic, Timm, TrialSpec, to_plain
+from trainables.metrics import headline
+from trainables.spec import (
+    FrozenHead,
+    ModelSpec,
+    Optimizer,
+    PaperCNN,
+    Schedule,
+    SmallCNN,
+    Split,
+    Synthetic,
+    Timm,
+    TrialSpec,
+    to_plain,
+)
 
 SPEC = TrialSpec(
     data=Synthetic(images=96, size=32, images_per_patient=2),
@@ -98,7 +111,19 @@ def test_only_the_last_states_and_the_best_weights_stay_on_disk(tmp_path: Path) 
     assert all(store.exists(step) for step in steps)
 
 
-def test_a_timm_network_comes_back_with_its_own_normalisation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "model",
+    [
+        Timm(name="test_resnet", weights="w.safetensors"),
+        Timm(name="test_resnet", weights="w.safetensors", channels=3, frozen="layer3"),
+        FrozenHead(backbone="test_resnet", weights="w.safetensors", pool=1, units=(8,)),
+        PaperCNN(name="p1_small"),
+    ],
+    ids=["one channel", "three channels", "frozen head", "dense"],
+)
+def test_a_network_comes_back_with_its_own_normalisation_and_for_its_own_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: ModelSpec
+) -> None:
     import timm
     from safetensors.torch import save_file
 
@@ -107,16 +132,29 @@ def test_a_timm_network_comes_back_with_its_own_normalisation(tmp_path: Path, mo
     spec = TrialSpec(
         data=SPEC.data,
         split=SPEC.split,
-        model=Timm(name="test_resnet", weights="w.safetensors"),
+        model=model,
         schedule=Schedule(epochs=1),
     )
     done = job(tmp_path / "store", spec)
     run = TrialRun(TrialJob(**{**done.to_plain(), "weights_folder": str(tmp_path)}))
-    run.step()
+    report = run.step()
     network = StoredNetwork(Store(tmp_path / "store"), done.key)
+    assert headline(network.predictions("val"))["nll"] == pytest.approx(report.metrics["val/nll"], abs=1e-5)
     pixels = torch.from_numpy(network.images("val").pixels[:])[:, None].float() / 255
     with torch.no_grad():
         torch.testing.assert_close(network.classifier()(pixels), network.predictions("val").logits[0])
+
+
+def test_other_weights_under_the_same_name_make_another_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_WEIGHTS", str(tmp_path))
+    model = FrozenHead(backbone="test_resnet", weights="w.safetensors", pool=1)
+    keys = []
+    for content in (b"one", b"other"):
+        (tmp_path / "w.safetensors").write_bytes(content)
+        keys.append(job(tmp_path / "store", TrialSpec(data=SPEC.data, split=SPEC.split, model=model)).key)
+    assert keys[0] != keys[1]
 
 
 def test_an_epoch_whose_files_were_cut_short_is_computed_again(tmp_path: Path) -> None:

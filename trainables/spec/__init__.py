@@ -25,7 +25,16 @@ from trainables.spec.loss import (
     LossSpec,
     WeightedCrossEntropy,
 )
-from trainables.spec.models import FrozenHead, ModelSpec, PaperCNN, SmallCNN, Timm, initial_weights, without_weights
+from trainables.spec.models import (
+    FrozenHead,
+    ModelSpec,
+    PaperCNN,
+    Pooling,
+    SmallCNN,
+    Timm,
+    initial_weights,
+    without_weights,
+)
 from trainables.spec.optimization import MEAN_RECALL, Optimizer, PlateauDecay, Schedule, StepDecay
 from trainables.spec.posthoc import (
     Aopc,
@@ -75,6 +84,7 @@ __all__ = [
     "PaperCNN",
     "PixelBaseline",
     "PlateauDecay",
+    "Pooling",
     "PosthocSpec",
     "Sampling",
     "Schedule",

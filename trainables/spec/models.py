@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 from trainables.spec.limits import require_rate
 
+Pooling: TypeAlias = Literal["max", "average", "none"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SmallCNN:
@@ -77,7 +79,7 @@ class FrozenHead:
     kind: Literal["frozen_head"] = "frozen_head"
     backbone: str
     weights: str | None = None
-    pooling: Literal["max", "average", "none"] = "max"
+    pooling: Pooling = "max"
     pool: int = 4
     units: tuple[int, ...] = (64,)
     dropout: float = 0.0

@@ -12,8 +12,10 @@ from trainables.spec import (
     CrossEntropy,
     Ensemble,
     Focal,
+    FrozenHead,
     Laplace,
     Optimizer,
+    PaperCNN,
     PlateauDecay,
     PosthocSpec,
     Schedule,
@@ -47,7 +49,21 @@ losses = st.one_of(
 )
 models = st.one_of(
     st.builds(SmallCNN, widths=st.lists(st.integers(1, 64), min_size=1, max_size=4).map(tuple)),
-    st.builds(Timm, name=st.sampled_from(["resnet18", "vgg16"]), weights=st.none() | st.just("a.safetensors")),
+    st.builds(
+        Timm,
+        name=st.sampled_from(["resnet18", "vgg16"]),
+        weights=st.none() | st.just("a.safetensors"),
+        channels=st.sampled_from([1, 3]),
+        frozen=st.none() | st.sampled_from(["backbone", "layer3"]),
+        feature_layer=st.none() | st.just("layer3"),
+    ),
+    st.builds(
+        FrozenHead,
+        backbone=st.just("vgg16"),
+        pooling=st.sampled_from(["max", "average", "none"]),
+        units=st.lists(st.integers(1, 64), max_size=2).map(tuple),
+    ),
+    st.builds(PaperCNN, name=st.sampled_from(["p0", "p1_large"]), dropout=st.none() | st.floats(0, 0.9)),
 )
 trials = st.builds(
     TrialSpec,
