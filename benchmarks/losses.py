@@ -1,8 +1,8 @@
 """What the saliency losses of paper P2 cost: steps of the same network beside its cross-entropy step, in turns.
 
-A step at 16 images of 224 pixels takes seconds, so there are few of them: `rows()` takes about three minutes on a core of its
+A step at 16 images of 224 pixels takes seconds, so there are few of them: `rows()` takes about two minutes on a core of its
 own. On a CPU the seconds are those that the process computed, which neighbours on a busy machine disturb less than the
-clock of the wall. `rows(networks=("small CNN",))` is for a quick look: the same rows on our own plain network in half a minute.
+clock of the wall. `rows(networks=("small CNN",))` is for a quick look on our own plain network, in half a minute.
 """
 
 from __future__ import annotations
