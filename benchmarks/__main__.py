@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-NAMES = ("startup", "synthetic", "data", "training", "laplace", "explain")
+NAMES = ("startup", "synthetic", "data", "training", "losses", "laplace", "explain")
 APART = ("data-large",)
 """Run only when named: minutes long."""
 RESULTS = Path(__file__).parent / "results"

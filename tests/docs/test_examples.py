@@ -14,6 +14,7 @@ from orchestrator import api
 from orchestrator.cli import COMMANDS, cli
 from orchestrator.tracking.memory import MemoryTracker
 from orchestrator.tracking.protocol import Artifact
+from trainables.spec import SmallCNN, Synthetic, TrialSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -131,6 +132,13 @@ def test_the_embedded_radiograph_of_the_page_is_drawn(capsys: pytest.CaptureFixt
     exec(compile(source, "docs/embedded-data.md", "exec"), names)
     assert names["radiograph"].pixels.shape == (128, 128)
     assert "p00001" in capsys.readouterr().out
+
+
+def test_the_loss_and_the_optimiser_of_the_page_belong_together() -> None:
+    names: dict[str, Any] = {}
+    (source,) = blocks(DOCS / "losses.md", "python")
+    exec(compile(source, "docs/losses.md", "exec"), names)
+    TrialSpec(data=Synthetic(), model=SmallCNN(), loss=names["loss"], optimizer=names["optimizer"])
 
 
 def test_the_augmentations_of_the_page_can_be_drawn() -> None:
