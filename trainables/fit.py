@@ -30,6 +30,7 @@ from trainables.optimization import (
     Plateau,
     build_optimizer,
     build_scaler,
+    compiled,
     learning_rate,
     load_optimizer,
     load_scaler,
@@ -96,6 +97,7 @@ class Training:
         self.plateau = Plateau()
         decay = spec.schedule.average_decay
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
+        self.learner = compiled(self.classifier) if spec.schedule.compile else self.classifier
         self.begun = spec.first_stage is None
         self.epoch = 0
         self.best_epoch = 0
@@ -220,7 +222,7 @@ class Training:
         images = images.contiguous(memory_format=torch.channels_last)
         precision = AUTOCAST[self.spec.schedule.precision]
         with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
-            loss, logits = self.loss(self.classifier, images, targets)
+            loss, logits = self.loss(self.learner, images, targets)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingDiverged(self._diverged(value, step, rows))
