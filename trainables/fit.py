@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.averaging import AveragedWeights
-from trainables.best_epoch import recall_metrics, require_classes
+from trainables.best_epoch import recall_metrics, require_classes, signed_value
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
@@ -257,12 +257,7 @@ class Training:
     def _judge(self, metrics: dict[str, float]) -> None:
         """Note whether this epoch is the best one, and whether it is the last one."""
         schedule = self.spec.schedule
-        if schedule.best_metric not in metrics:
-            raise ValueError(
-                f"schedule/best_metric is {schedule.best_metric!r}, which training does not measure on this val split. It "
-                f"measures {', '.join(sorted(name for name in metrics if name.startswith('val/'))) or 'nothing there'}."
-            )
-        signed = metrics[schedule.best_metric] * (1 if schedule.best_mode == "min" else -1)
+        signed = signed_value(schedule, metrics)
         if signed < self.best_value or self.best_epoch == 0:
             self.best_value, self.best_epoch = signed, self.epoch
         self.plateau.judge(schedule, self.epoch, improved=self.best_epoch == self.epoch)
