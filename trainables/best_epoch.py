@@ -1,8 +1,8 @@
-"""Choosing the best epoch by recalls, as paper P3 does: the mean over the classes that matter."""
+"""What chooses the best epoch: a metric of val, such as paper P3's mean recall over the classes that matter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trainables.metrics import class_names, mean_defined, recalls
 from trainables.multilabel import AnyPredictions
@@ -36,3 +36,17 @@ def recall_metrics(schedule: Schedule, predictions: AnyPredictions, classes: Seq
     if "recall" in schedule.best_metric:
         metrics |= {f"recall/{clean}": found[name] for clean, name in zip(class_names(classes), classes, strict=True)}
     return metrics
+
+
+def signed_value(schedule: Schedule, metrics: Mapping[str, float]) -> float:
+    """The value that chooses the best epoch, so that less is better.
+
+    Raises:
+        ValueError: the epoch did not measure it.
+    """
+    if schedule.best_metric not in metrics:
+        raise ValueError(
+            f"schedule/best_metric is {schedule.best_metric!r}, which training does not measure on this val split. It "
+            f"measures {', '.join(sorted(name for name in metrics if name.startswith('val/'))) or 'nothing there'}."
+        )
+    return metrics[schedule.best_metric] * (1 if schedule.best_mode == "min" else -1)

@@ -7,21 +7,20 @@ with the weights of a run that was not (on a CPU with the same number of threads
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from trainables.averaging import AveragedWeights
-from trainables.best_epoch import recall_metrics, require_classes
+from trainables.best_epoch import recall_metrics, require_classes, signed_value
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
+from trainables.epoch_report import EpochReport, epoch_seed
 from trainables.frozen_features import frozen_features
 from trainables.losses import build_loss_for
 from trainables.losses.variables import TrainedLoss, begin_epoch, load_variables, variables
@@ -33,6 +32,7 @@ from trainables.optimization import (
     Plateau,
     build_optimizer,
     build_scaler,
+    compiled,
     learning_rate,
     load_optimizer,
     load_scaler,
@@ -50,25 +50,6 @@ NOT_AVERAGED = "not_averaged."
 
 class TrainingDiverged(RuntimeError):
     """The loss is no finite number any more."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochReport:
-    """What an epoch has brought.
-
-    Attributes:
-        epoch: 1 for the first.
-        metrics: `train/loss`, `val/...`, `temperature/val/...`, `train/learning_rate`.
-        best_epoch: epoch with the best value of the schedule's metric so far.
-        finished: whether the network is complete: end of the schedule, or its own early stop.
-        seconds: `train` and `evaluate`.
-    """
-
-    epoch: int
-    metrics: dict[str, float]
-    best_epoch: int
-    finished: bool
-    seconds: dict[str, float]
 
 
 class Training:
@@ -115,6 +96,7 @@ class Training:
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
         parts = (self.train, self.val, self.calib)
         self.frozen = frozen_features(self.classifier, spec, self.loss, parts) if cache_features else None
+        self.learner = compiled(self.classifier) if spec.schedule.compile else self.classifier
         self.begun = spec.first_stage is None
         self.epoch = 0
         self.best_epoch = 0
@@ -264,7 +246,7 @@ class Training:
             return self.frozen.tail(self.classifier), self.frozen.batch(self.train, rows), targets
         pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
         images = augment(to_intensities(pixels), self.spec.augmentation, generator)
-        return self.classifier, images.contiguous(memory_format=torch.channels_last), targets
+        return self.learner, images.contiguous(memory_format=torch.channels_last), targets
 
     def _predict(self, images: ImageSet, split: str) -> AnyPredictions:
         if self.frozen:
@@ -282,22 +264,12 @@ class Training:
     def _judge(self, metrics: dict[str, float]) -> None:
         """Note whether this epoch is the best one, and whether it is the last one."""
         schedule = self.spec.schedule
-        if schedule.best_metric not in metrics:
-            raise ValueError(
-                f"schedule/best_metric is {schedule.best_metric!r}, which training does not measure on this val split. It "
-                f"measures {', '.join(sorted(name for name in metrics if name.startswith('val/'))) or 'nothing there'}."
-            )
-        signed = metrics[schedule.best_metric] * (1 if schedule.best_mode == "min" else -1)
+        signed = signed_value(schedule, metrics)
         if signed < self.best_value or self.best_epoch == 0:
             self.best_value, self.best_epoch = signed, self.epoch
         self.plateau.judge(schedule, self.epoch, improved=self.best_epoch == self.epoch)
         waited = schedule.patience is not None and self.epoch - self.best_epoch >= schedule.patience
         self.finished = self.epoch >= schedule.epochs or waited
-
-
-def epoch_seed(seed: int, epoch: int, purpose: str) -> int:
-    """A seed for one purpose in one epoch, unrelated to its neighbours."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{epoch}/{purpose}".encode()).digest()[:7])
 
 
 def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from trainables.losses import Loss
 from trainables.losses.variables import TrainedLoss
+from trainables.models import Classifier
 from trainables.pesg import Pesg
 from trainables.spec import Optimizer, PlateauDecay, Schedule, StepDecay, TrialSpec
 
@@ -81,6 +82,20 @@ def build_scaler(schedule: Schedule, device: torch.device) -> torch.amp.GradScal
             "devices. Use 'bfloat16' or 'float32' here."
         )
     return torch.amp.GradScaler(device.type, enabled=schedule.precision == "float16")
+
+
+def compiled(classifier: Classifier) -> Classifier:
+    """The same network, weight by weight, with a backbone that torch compiles when it is called first.
+
+    Every shape of a batch is compiled for itself, whatever was seen before: a training that was continued meets the shapes in
+    another order than one that was not, and must use the same kernels. For the same reason torch forgets what it compiled
+    for other trainings of the process: beyond a number of them it would go on uncompiled, with no more than a warning.
+    """
+    torch.compiler.reset()
+    backbone: nn.Module = torch.compile(classifier.backbone, dynamic=False)  # type: ignore[assignment]
+    view = Classifier(backbone=backbone, pooling=classifier.pooling, head=classifier.head)
+    view.normalisation = classifier.normalisation
+    return view
 
 
 def steps_of(batches: Sequence[Tensor], accumulate: int) -> Iterator[list[tuple[Tensor, float]]]:

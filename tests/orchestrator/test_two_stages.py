@@ -1,6 +1,7 @@
 """Paper P2's pipeline: cross entropy first, the full loss from the best weights of that."""
 
 import multiprocessing
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,3 +193,22 @@ def test_workers_that_share_a_first_stage_compute_each_of_its_epochs_once(tmp_pa
     assert attempts(tmp_path, jobs[0].first_fit_key) == [1, 1, 1]
     assert len(list(Store(tmp_path).attempts(jobs[0].first_key))) == 1
     assert all(Store(tmp_path).exists(each.key) for each in jobs)
+
+
+def test_a_worker_that_dies_in_the_first_stage_leaves_it_to_the_others(tmp_path: Path) -> None:
+    longer = replace(FIRST, schedule=replace(FIRST.schedule, epochs=200, decay="constant"))
+    broken = job(tmp_path / "broken", replace(TWO, first_stage=longer))
+    worker = multiprocessing.get_context("spawn").Process(target=_finish, args=(broken.to_plain(),))
+    worker.start()
+    store = Store(tmp_path / "broken")
+    while len(store.steps(broken.first_fit_key)) < 2:
+        assert worker.is_alive()
+        time.sleep(0.01)
+    worker.kill()
+    worker.join()
+    assert not store.exists(broken.first_key)
+    committed = len(store.steps(broken.first_fit_key))
+    run = TrialRun(broken)
+    assert [run.step().epoch for _ in range(3)] == [0, 0, 0]
+    assert len(store.steps(broken.first_fit_key)) == committed + 3
+    assert attempts(tmp_path / "broken", broken.first_fit_key)[:committed] == [1] * committed

@@ -13,6 +13,9 @@ from trainables.fit import Training
 from trainables.optimization import Plateau, build_scaler, learning_rate, load_scaler, scaler_progress, steps_of
 from trainables.spec import (
     Augmentation,
+    ClassDistinct,
+    CrossEntropy,
+    LossSpec,
     Optimizer,
     PlateauDecay,
     Schedule,
@@ -193,3 +196,38 @@ def test_without_float16_there_is_no_loss_scale() -> None:
     scaler = build_scaler(Schedule(precision="bfloat16"), torch.device("cpu"))
     assert scaler_progress(scaler) == {}
     load_scaler(scaler, {})
+
+
+def compiled_spec(loss: LossSpec) -> TrialSpec:
+    return replace(SPEC, loss=loss, schedule=Schedule(epochs=3, batch_size=18, compile=True, average_decay=0.9))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [CrossEntropy(), ClassDistinct(lambda_cd=0.5)], ids=lambda each: each.kind)
+def test_compiled_training_learns_what_the_uncompiled_one_learns_and_continues_bit_for_bit(
+    loss: LossSpec, tmp_path: Path
+) -> None:
+    spec = compiled_spec(loss)
+    whole = Training(spec, easy_images())
+    told = run(whole, 3)
+    plain = Training(replace(spec, schedule=replace(spec.schedule, compile=False)), easy_images())
+    assert run(plain, 3) == pytest.approx(told, abs=1e-2)
+    assert list(whole.state().weights) == list(plain.state().weights)
+    first = Training(spec, easy_images())
+    assert run(first, 2) == told[:2]
+    first.state().save(tmp_path)
+    second = Training(spec, easy_images())
+    second.load(TrainingState.load(tmp_path))
+    assert run(second, 1) == told[2:]
+    for name, tensor in whole.state().weights.items():
+        assert torch.equal(tensor, second.state().weights[name]), name
+
+
+@pytest.mark.slow
+def test_what_was_compiled_is_what_trains() -> None:
+    training = Training(compiled_spec(CrossEntropy()), easy_images())
+    graphs = torch._dynamo.utils.counters["stats"]
+    before = graphs["unique_graphs"]
+    training.run_epoch()
+    assert training.learner.head is training.classifier.head
+    assert graphs["unique_graphs"] - before == 2  # of the whole batches, and of the last one; none of evaluation

@@ -7,7 +7,8 @@ import torch
 
 from tests.trainables.test_fit import SPEC, easy_images
 from trainables.data.images import ImageSet
-from trainables.fit import Training, _batches, epoch_seed
+from trainables.epoch_report import epoch_seed
+from trainables.fit import Training, _batches
 from trainables.sampling import balancing_weights, draw_rows
 from trainables.spec import Sampling, TrialSpec, canonical_json, from_plain, to_plain
 

@@ -91,6 +91,8 @@ class Schedule:
         average_decay: decay of a moving average of the weights, which then is what is evaluated and kept; or None.
         precision: `float32`, or autocast to `bfloat16` where the device has it, or to `float16` with a scaled loss on a
             CUDA device.
+        compile: have torch compile the backbone's training passes: other kernels, and so other last bits. It pays off where
+            many epochs of a large network earn back the minute that it takes.
     """
 
     epochs: int = 10
@@ -105,6 +107,7 @@ class Schedule:
     patience: int | None = None
     average_decay: float | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate"):

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables.fit import build_optimizer
 from trainables.losses import build_loss_for
 from trainables.models import Classifier
+from trainables.optimization import build_optimizer
 from trainables.spec import (
     AucMargin,
     ClassDistinct,
