@@ -25,6 +25,7 @@ from trainables.spec import (
     Temperature,
     Timm,
     TrialSpec,
+    WeightedCrossEntropy,
 )
 
 LAMBDA_CD = 1.4
@@ -53,7 +54,7 @@ def chexpert_trial(
     optimizer: Optimizer = ADAM,
     loss: LossSpec | None = None,
 ) -> TrialSpec:
-    """A row of the paper's tables; of two stages each has half of the epochs.
+    """A row of the paper's tables; of two stages each has half of the epochs, the first with the weighted cross entropy alone.
 
     Args:
         pipeline: a name in `LOSSES`.
@@ -62,14 +63,16 @@ def chexpert_trial(
         optimizer: for all losses but deep AUC, which has its own.
         loss: in place of that of the pipeline.
     """
-    first = Stage(optimizer=optimizer, schedule=_schedule(max(1, epochs // 2))) if pipeline == "two_stage" else None
+    half = max(1, epochs // 2)
+    before = Stage(loss=WeightedCrossEntropy(), optimizer=optimizer, schedule=_schedule(half))
+    first = before if pipeline == "two_stage" else None
     return TrialSpec(
         data=Chexpert(size=224),
         split=Split(val=0.1, calib=0.05),
         model=model or Timm(name="densenet121"),
         loss=loss or LOSSES[pipeline],
         optimizer=PESG if pipeline == "deep_auc" else optimizer,
-        schedule=_schedule(max(1, epochs - epochs // 2) if first else epochs),
+        schedule=_schedule(epochs - half if first else epochs),
         first_stage=first,
     )
 

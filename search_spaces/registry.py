@@ -23,6 +23,8 @@ SPACES: dict[str, str] = {
     "table": "A CSV or Parquet file of your own with paths and labels.",
     "chexpert_losses": "CheXpert: cross entropy, focal, deep AUC and saliency losses, each once.",
     "chexpert_saliency": "CheXpert: backbone, loss, dropout and lambda_1.",
+    "p0_mura_laplace": "Paper P0: body parts on MURA, last-layer Laplace under three structures.",
+    "p1_mura_ensembles": "Paper P1: a large and a small network on MURA, Laplace and ensembles of 2 to 15.",
     "p2_chexpert_losses": "Paper P2: cross entropy, focal and deep AUC on CheXpert, calibrated.",
     "p2_chexpert_ablation": "Paper P2: saliency losses on CheXpert, in one and in two stages.",
     "p2_chexpert_backbones": "Paper P2: DenseNet-121, ResNet-101 and VGG-19 on CheXpert.",
