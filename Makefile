@@ -6,7 +6,7 @@ PYTEST := $(VENV_PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-large clean
+.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -48,6 +48,9 @@ lock: ## write requirements.lock anew from pyproject.toml, keeping what still fi
 
 bench: setup ## our costs against those of the libraries
 	@$(VENV_PYTHON) -m benchmarks $(ARGS)
+
+bench-gpu: setup ## training, losses and explanations on a GPU; without one, small on the CPU
+	@$(VENV_PYTHON) -m benchmarks gpu $(ARGS)
 
 bench-large: setup ## 50,000 images decoded and read: seconds and memory
 	@$(VENV_PYTHON) -m benchmarks data-large $(ARGS)

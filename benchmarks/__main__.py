@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 NAMES = ("startup", "synthetic", "data", "training", "losses", "laplace", "explain")
-APART = ("data-large",)
-"""Run only when named: minutes long."""
+APART = ("data-large", "gpu")
+"""Run only when named: minutes long, or for a machine with a GPU."""
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -48,9 +48,11 @@ def class_distinct_step(classifier: Classifier, name: str, *, side: int, repetit
     )
 
 
-def grad_cam_of_all_classes(classifier: Classifier, name: str, *, side: int, repetitions: int) -> dict[str, Any]:
+def grad_cam_of_all_classes(
+    classifier: Classifier, name: str, *, side: int, repetitions: int, batch: int = 16
+) -> dict[str, Any]:
     """Maps of all classes against one forward pass."""
-    images = _images(16, side)
+    images = _images(batch, side)
     return ratio_row(
         "Grad-CAM of all classes",
         "one forward pass",
@@ -58,7 +60,7 @@ def grad_cam_of_all_classes(classifier: Classifier, name: str, *, side: int, rep
         _forward(classifier, [images]),
         goal=1.3,
         repetitions=repetitions,
-        sizes=f"{name}, batch 16, {side} px, {CLASSES} classes",
+        sizes=f"{name}, batch {batch}, {side} px, {CLASSES} classes",
     )
 
 
@@ -84,9 +86,11 @@ def grad_cam_against_captum(classifier: Classifier, name: str, *, side: int, rep
     )
 
 
-def aopc_against_its_passes(classifier: Classifier, name: str, *, side: int, repetitions: int) -> dict[str, Any]:
+def aopc_against_its_passes(
+    classifier: Classifier, name: str, *, side: int, repetitions: int, count: int = 8
+) -> dict[str, Any]:
     """A perturbation curve with its noise and ordering against its L + 1 bare forward passes, same network and batch."""
-    curve, passes = _curve_and_passes(classifier, side=side)
+    curve, passes = _curve_and_passes(classifier, side=side, count=count)
     return ratio_row(
         "AOPC",
         "its L + 1 forward passes",
@@ -94,7 +98,7 @@ def aopc_against_its_passes(classifier: Classifier, name: str, *, side: int, rep
         passes,
         goal=1.1,
         repetitions=repetitions,
-        sizes=f"{name}, 8 images, {side} px, 4 x 4 regions, batch {BATCH_SIZE[DEVICE]}",
+        sizes=f"{name}, {count} images, {side} px, 4 x 4 regions, batch {BATCH_SIZE[DEVICE]}",
     )
 
 
@@ -164,11 +168,13 @@ def _forward(classifier: Classifier, batches: list[Tensor]) -> Callable[[], None
     return forward
 
 
-def _curve_and_passes(classifier: Classifier, *, side: int) -> tuple[Callable[[], object], Callable[[], None]]:
-    images, ids = _images(8, side), [str(n) for n in range(8)]
-    maps = torch.rand(8, 4, 4)
+def _curve_and_passes(
+    classifier: Classifier, *, side: int, count: int = 8
+) -> tuple[Callable[[], object], Callable[[], None]]:
+    images, ids = _images(count, side), [str(n) for n in range(count)]
+    maps = torch.rand(count, 4, 4)
     regions = Regions.of(height=side, width=side, rows=4, columns=4)
-    predicted = torch.zeros(8, dtype=torch.int64)
+    predicted = torch.zeros(count, dtype=torch.int64)
 
     def curve() -> Tensor:
         perturbed = add_noise(images, ids, noise=0.1, seed=0)

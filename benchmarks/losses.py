@@ -18,12 +18,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.explain import small_cnn, timm_classifier
-from benchmarks.measure import DEVICE, row, seconds
+from benchmarks.measure import DEVICE, Size, row, seconds
 from trainables.explain.grad_cam import in_eval_mode
 from trainables.losses import class_distinct, class_similarity, cross_entropy, spatial_coherence
 from trainables.models.classifier import Classifier
 
 BATCH, SIDE, CLASSES = 16, 224, 4
+SIZE = Size(BATCH, SIDE)
 NETWORKS = ("resnet18", "densenet121")
 CROSS_ENTROPY = "a step with cross entropy"
 Step = Callable[[], None]
@@ -47,12 +48,16 @@ def rows(*, repetitions: int = 2, networks: tuple[str, ...] = NETWORKS) -> list[
 
 
 def against_cross_entropy(
-    classifier: Classifier, name: str, losses: list[Measured], *, repetitions: int
+    classifier: Classifier, name: str, losses: list[Measured], *, repetitions: int, size: Size = SIZE
 ) -> list[dict[str, Any]]:
     """Steps with losses on maps, each against the cross-entropy step of the same round."""
-    steps = {CROSS_ENTROPY: _step(classifier, _plain)} | {each[0]: _step(classifier, each[1]) for each in losses}
-    times = in_turns(steps, repetitions)
-    return [_row(f"a step with {loss}", loss, CROSS_ENTROPY, times, goal, name, note) for loss, _, goal, note in losses]
+    steps = {CROSS_ENTROPY: _step(classifier, _plain, size)}
+    steps |= {loss: _step(classifier, loss_of, size) for loss, loss_of, _, _ in losses}
+    times = in_turns(steps, repetitions, warm_up=1 if size == SIZE else len(steps))
+    return [
+        _row(f"a step with {loss}", loss, CROSS_ENTROPY, times, goal, f"{name}, {size}", note)
+        for loss, _, goal, note in losses
+    ]
 
 
 LIMIT = (
@@ -70,13 +75,14 @@ def through_the_network(classifier: Classifier, name: str, *, repetitions: int) 
     steps = {ours: _step(classifier, loss), peer: _step(classifier, _with_extra_passes)}
     times = in_turns(steps, repetitions)
     note = f"the extra passes are over {CLASSES} maps an image, in eval mode, with a gradient to the pixels"
-    return _row(f"a step with {ours}", ours, peer, times, 1.15, name, note)
+    return _row(f"a step with {ours}", ours, peer, times, 1.15, f"{name}, {SIZE}", note)
 
 
-def in_turns(steps: dict[str, Step], repetitions: int) -> dict[str, list[float]]:
-    """Seconds of each step in each round, whose order turns round from one to the next; one step warms up."""
+def in_turns(steps: dict[str, Step], repetitions: int, *, warm_up: int = 1) -> dict[str, list[float]]:
+    """Seconds of each step in each round, whose order turns round from one to the next; the first few steps warm up."""
     times: dict[str, list[float]] = {name: [] for name in steps}
-    steps[next(iter(steps))]()
+    for name in list(steps)[:warm_up]:
+        steps[name]()
     for repetition in range(repetitions):
         for name in list(steps)[:: 1 if repetition % 2 else -1]:
             times[name].append(seconds(steps[name]) if DEVICE == "cuda" else processor_seconds(steps[name]))
@@ -91,7 +97,7 @@ def processor_seconds(step: Step) -> float:
 
 
 def _row(
-    title: str, ours: str, peer: str, times: dict[str, list[float]], goal: float | None, network: str, note: str
+    title: str, ours: str, peer: str, times: dict[str, list[float]], goal: float | None, sizes: str, note: str
 ) -> dict[str, Any]:
     ratios = [one / other for one, other in zip(times[ours], times[peer], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
@@ -102,21 +108,23 @@ def _row(
         goal=goal,
         spread=(high - low) / 2,
         repetitions=len(ratios),
-        sizes=f"{network}, batch {BATCH}, {SIDE} px, {CLASSES} classes",
+        sizes=f"{sizes}, {CLASSES} classes",
         note=note if DEVICE == "cuda" else f"{note}{'; ' if note else ''}processor seconds",
     )
 
 
-def _step(classifier: Classifier, loss_of: LossOf) -> Step:
-    images = torch.rand(BATCH, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(DEVICE)
+def _step(classifier: Classifier, loss_of: LossOf, size: Size = SIZE) -> Step:
+    images = torch.rand(size.batch, 1, size.side, size.side, generator=torch.Generator().manual_seed(0)).to(DEVICE)
     images = images.contiguous(memory_format=torch.channels_last)
-    targets = torch.arange(BATCH, device=DEVICE) % CLASSES
+    targets = torch.arange(size.batch, device=DEVICE) % CLASSES
     optimizer = torch.optim.SGD(classifier.parameters(), lr=1e-4)
 
     def step() -> None:
         classifier.train()
         optimizer.zero_grad()
-        torch.autograd.backward(loss_of(classifier, images, targets))
+        with size.autocast():
+            loss = loss_of(classifier, images, targets)
+        torch.autograd.backward(loss)
         optimizer.step()
 
     return step

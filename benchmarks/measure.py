@@ -5,12 +5,29 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a step computes."""
+
+    batch: int
+    side: int
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def __str__(self) -> str:
+        return f"batch {self.batch}, {self.side} px, {self.precision}"
+
+    def autocast(self) -> torch.autocast:
+        """The context of a forward pass and a loss."""
+        return torch.autocast(DEVICE, torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
 def ratio_row(
