@@ -6,6 +6,7 @@ import itertools
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from trainables.data.augment import augment
 from trainables.data.prepare import DataSource, load, prepare
 from trainables.data.stored import IMAGES, Table, new_array, write_table
 from trainables.fit import Training
-from trainables.spec import CovidRadiography, Schedule, SmallCNN, Split, TrialSpec
+from trainables.spec import Augmentation, CovidRadiography, Schedule, SmallCNN, Split, TrialSpec
 
 FILES, PROCESSES = 600, 4
 KNOWN, KNOWN_SIDE = 200_000, 64
@@ -50,15 +51,21 @@ def rows(*, repetitions: int = 7) -> list[dict[str, Any]]:
 def _waiting(training: Training, repetitions: int) -> list[dict[str, Any]]:
     """What a step spends on getting its batch, and on changing it."""
     generator = torch.Generator().manual_seed(0)
-    batches = itertools.cycle(torch.randperm(len(training.train), generator=generator).split(BATCH)[:-1])
-    images = training._batch(next(batches))[0]
+    batches = itertools.cycle(torch.split(torch.randperm(len(training.train), generator=generator), BATCH)[:-1])
+    training.spec = replace(training.spec, augmentation=Augmentation())  # another measurement has changed it
+    images = training._batch(next(batches), generator)[1]
+
+    def learn() -> None:
+        training._step(next(batches), 0, generator, 1.0)
+        training._update()
+
     step = "a step of training, without augmentation"
     sizes = f"small CNN, {SIDE} px, batch {BATCH}"
     got = ratio_row(
         "waiting for a batch",
         step,
-        lambda: training._batch(next(batches)),
-        lambda: training._step(next(batches), 0, generator),
+        lambda: training._batch(next(batches), generator),
+        learn,
         goal=0.05,
         repetitions=2 * repetitions,
         sizes=sizes,
@@ -67,7 +74,7 @@ def _waiting(training: Training, repetitions: int) -> list[dict[str, Any]]:
         "changing a batch at random",
         step,
         lambda: augment(images, data_loading.CHANGES, generator),
-        lambda: training._step(next(batches), 0, generator),
+        learn,
         goal=None,
         repetitions=2 * repetitions,
         sizes=sizes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,9 @@ def rows(training: Training, root: Path, *, decoded_in: float, repetitions: int)
 def our_pass(training: Training, spec: Augmentation) -> None:
     """Every training image once, in batches, as an epoch gets them."""
     generator = torch.Generator().manual_seed(0)
-    for batch in torch.randperm(len(training.train), generator=generator).split(BATCH):
-        augment(training._batch(batch)[0], spec, generator)
+    training.spec = replace(training.spec, augmentation=spec)
+    for batch in torch.split(torch.randperm(len(training.train), generator=generator), BATCH):
+        training._batch(batch, generator)
 
 
 def their_pass(root: Path, training: Training, transforms: list[Any]) -> Callable[[], None]:
@@ -113,7 +115,8 @@ def _theirs_on_a_batch(images: Tensor) -> Tensor:
         shear=[3.0, 0.0],
         interpolation=InterpolationMode.BILINEAR,
     )
-    return functional.adjust_contrast(functional.adjust_brightness(moved, 1.05), 1.1)
+    changed: Tensor = functional.adjust_contrast(functional.adjust_brightness(moved, 1.05), 1.1)
+    return changed
 
 
 def _grey(path: str) -> Image.Image:

@@ -71,7 +71,7 @@ def read_all(pixels: Any) -> int:
     from trainables.predict import to_intensities
 
     read = 0
-    for batch in torch.randperm(len(pixels)).split(BATCH):
+    for batch in torch.split(torch.randperm(len(pixels)), BATCH):
         read += len(to_intensities(torch.from_numpy(pixels[batch.numpy()])))
     return read
 

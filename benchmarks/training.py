@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.measure import DEVICE, ratio_row
-from trainables.data.images import ImageSet
+from trainables.data.images import ImageSet, Rows
 from trainables.fit import Training
 from trainables.models import build_model
 from trainables.spec import FrozenHead, ModelSpec, Schedule, SmallCNN, Synthetic, Timm, TrialSpec
@@ -64,10 +64,10 @@ def _bare_steps(model: ModelSpec, side: int) -> Any:
 
     def work() -> None:
         network.train()
-        for batch, truth in zip(images.split(BATCH), targets.split(BATCH), strict=True):
+        for batch, truth in zip(torch.split(images, BATCH), torch.split(targets, BATCH), strict=True):
             loss = functional.cross_entropy(network(batch), truth)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
 
@@ -78,7 +78,7 @@ def _images(side: int) -> ImageSet:
     generator = np.random.default_rng(0)
     count = IMAGES + 32
     return ImageSet(
-        pixels=generator.integers(0, 256, (count, side, side), dtype=np.uint8),
+        pixels=Rows(generator.integers(0, 256, (count, side, side), dtype=np.uint8)),
         targets=np.arange(count, dtype=np.int64) % 4,
         splits=np.array(["train"] * IMAGES + ["val"] * 16 + ["calib"] * 16),
         image_ids=tuple(map(str, range(count))),
