@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.data import counts_text
+from orchestrator.data import counts_text, left_out
 from orchestrator.errors import StorageError
 from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
@@ -78,9 +78,18 @@ class Preparation:
             known = data_key(spec, split, self.fingerprints(spec))
             if not self.store.exists(known):
                 self._make(spec, split, known)
+            elif self.source.on_bad_image == "error":
+                self._require_whole(known)
             self._data_keys[spec, split] = known
             self._on_ready(counts_text(self.store, known))
         return known
+
+    def _require_whole(self, key: str) -> None:
+        """Refuse a data set that an earlier start made without its bad images: this one has not asked for that."""
+        from trainables.data.problems import all_problems, from_plain
+
+        if bad := left_out(self.store, key):
+            raise all_problems([from_plain(each, self.source.root) for each in bad])
 
     def fingerprints(self, spec: DataSpec) -> list[str]:
         """Content of the files behind a data set, as hashes; none for data that are drawn."""

@@ -17,10 +17,10 @@ from trainables.data.layouts import LAYOUTS, detect, require_layout
 from trainables.data.listing import BLANK, UNCERTAIN, Listing
 from trainables.data.pairs import doubles, patients_in_two_splits
 from trainables.data.patients import with_patients
-from trainables.data.problems import DataProblem
+from trainables.data.problems import DataProblem, as_plain
 from trainables.data.readers import archive_of
 from trainables.data.stored import DIGESTS, DUPLICATES
-from trainables.data.tabulate import equal_pictures, without
+from trainables.data.tabulate import among, equal_pictures, without
 from trainables.spec import CHEXPERT_LABELS, Chexpert, FileSpec, ImageTable
 
 SIDE = 64
@@ -89,12 +89,12 @@ def check(
         )
     bad, digests, alike = _decoded(listing, near_duplicates, on_progress)
     good = without(listing, bad)
-    rows = _rows_of(listing, good)
+    rows = {name: row for row, name in enumerate(listing.image_ids)}
     found = [
         *listing.problems,
-        *(_with_line(problem, listing) for problem in bad),
-        *doubles(good, equal_pictures(digests[rows])),
-        *(doubles(good, _first_rows(alike[rows]), near=True) if near_duplicates else ()),
+        *_with_lines(bad, listing),
+        *doubles(good, among(good, rows, equal_pictures(digests))),
+        *(doubles(good, among(good, rows, alike), near=True) if near_duplicates else ()),
         *patients_in_two_splits(good),
     ]
     return Check(
@@ -150,23 +150,10 @@ def _decoded(
         return bad, np.load(folder / DIGESTS), np.load(folder / DUPLICATES)
 
 
-def _rows_of(listing: Listing, good: Listing) -> NDArray[np.int64]:
-    rows = {name: row for row, name in enumerate(listing.image_ids)}
-    return np.array([rows[name] for name in good.image_ids], np.int64)
-
-
-def _first_rows(roots: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first of every cluster among these rows, by their place here."""
-    first: dict[int, int] = {}
-    return np.array([first.setdefault(root, row) for row, root in enumerate(roots.tolist())], np.int64)
-
-
-def _with_line(problem: DataProblem, listing: Listing) -> DataProblem:
-    """The same problem with the line of the label file that names the image."""
-    line = next(
-        (listing.lines[row] for row, name in enumerate(listing.image_ids) if listing.root / name == problem.path), None
-    )
-    return type(problem)(problem.message, problem.kind, problem.path, line)
+def _with_lines(problems: Sequence[DataProblem], listing: Listing) -> list[DataProblem]:
+    """The same problems with the line of the label file that names each image."""
+    lines = {str(listing.root / name): line for name, line in zip(listing.image_ids, listing.lines, strict=True)}
+    return [type(each)(each.message, each.kind, each.path, lines.get(str(each.path))) for each in problems]
 
 
 def _label_counts(listing: Listing) -> dict[str, dict[str, int]]:
@@ -179,8 +166,6 @@ def _label_counts(listing: Listing) -> dict[str, dict[str, int]]:
 
 def to_plain(found: Check) -> dict[str, Any]:
     """As the JSON of `data check`."""
-    from trainables.data.problems import as_plain
-
     return {
         "layout": found.layout,
         "folder": str(found.root),

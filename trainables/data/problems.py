@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 LISTED = 5
 """How many bad images a message names."""
@@ -66,3 +67,9 @@ def as_plain(problem: DataProblem, root: Path) -> dict[str, str | int | None]:
         "row": problem.row,
         "message": problem.message,
     }
+
+
+def from_plain(plain: Mapping[str, Any], root: Path | None) -> DataProblem:
+    """The problem that `as_plain` wrote."""
+    path = None if plain["path"] is None else (root or Path()) / plain["path"]
+    return DataProblem(plain["message"], plain["kind"], path, plain["row"])
