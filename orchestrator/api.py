@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,6 +35,7 @@ def run(
     metrics: tuple[str, ...] = (),
     seed: int | None = None,
     concurrent: int | None = None,
+    tasks: Sequence[str] = (),
     address: str | None = None,
     inline: bool = False,
     quiet: bool = True,
@@ -53,6 +54,7 @@ def run(
         metrics: objectives, `name` or `name:min`.
         seed: of the draws.
         concurrent: trials at once.
+        tasks: further post-hoc tasks, as `--tasks` takes them.
         address: of a running Ray cluster.
         inline: run in this process, without Ray.
         quiet: show no progress.
@@ -76,8 +78,39 @@ def run(
         metrics=metrics,
         seed=seed,
         concurrent=concurrent,
+        tasks=tasks,
     )
     return run_with_everything(launch, address=address, inline=inline, quiet=quiet).ended
+
+
+def posthoc(
+    sweep: str | None = None,
+    *,
+    storage: Path | str = STORAGE,
+    tasks: Sequence[str] = (),
+    address: str | None = None,
+    inline: bool = False,
+    quiet: bool = True,
+) -> Ended:
+    """Compute what is missing of a sweep's post-hoc results, and start no trial: `orchestrator posthoc`.
+
+    Args:
+        sweep: its name; the newest if left out.
+        storage: folder of sweeps and artifacts.
+        tasks: further tasks, such as `laplace_full` or `laplace:samples=50`, that the sweep has from then on.
+        address: of a running Ray cluster.
+        inline: run in this process, without Ray.
+        quiet: show no progress.
+
+    Raises:
+        ValueError: a mistake in the call; nothing was changed.
+        MachineError: storage, cluster or another driver is in the way.
+    """
+    from orchestrator.sweep.request import relaunch
+    from orchestrator.sweep.session import run_with_everything
+
+    launch = relaunch(find_sweep(Path(storage), sweep), tasks=tasks)
+    return run_with_everything(launch, address=address, inline=inline, quiet=quiet, posthoc_only=True).ended
 
 
 def sweeps(storage: Path | str = STORAGE) -> list[str]:

@@ -35,6 +35,13 @@ on_bad_image_option = click.option(
     help="What to do about images that cannot be used: refuse the data set, or leave them out and list them.",
 )
 
+tasks_option = click.option(
+    "--tasks",
+    multiple=True,
+    metavar="TASK[,TASK]",
+    help="Further post-hoc tasks, by name (laplace_full) or with settings (laplace:samples=50). Repeatable.",
+)
+
 
 def find_sweep(storage: Path, name: str | None) -> Ledger:
     """The named sweep, or the newest one if none is named.

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option, tasks_option
 
 
 @click.command("posthoc")
 @click.argument("sweep", required=False)
 @storage_option
+@tasks_option
 @click.option(
     "--posthoc",
     "which",
@@ -24,9 +25,18 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
 @click.option("--quiet", is_flag=True, help="No progress display.")
 @json_option
 def command(
-    sweep: str | None, storage: Path, which: str, address: str | None, inline: bool, quiet: bool, as_json: bool
+    sweep: str | None,
+    storage: Path,
+    tasks: tuple[str, ...],
+    which: str,
+    address: str | None,
+    inline: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> int:
     """Compute what is missing of a sweep's post-hoc results, and start no trial.
+
+    With --tasks the sweep gets further ones, which belong to it from then on.
 
     Works on a sweep that is finished, interrupted or failed; tasks that failed before are tried again.
     """
@@ -35,7 +45,7 @@ def command(
     from orchestrator.sweep.session import run_with_everything
 
     ledger = find_sweep(storage, sweep)
-    launch = relaunch(ledger, stopped_too=which == "stopped")
+    launch = relaunch(ledger, stopped_too=which == "stopped", tasks=tasks)
     session = run_with_everything(
         launch, address=address, inline=inline, quiet=quiet or as_json, posthoc_only=True, own_process=True
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.options import json_option, on_bad_image_option, print_json, storage_option
+from orchestrator.cli.options import json_option, on_bad_image_option, print_json, storage_option, tasks_option
 
 
 @click.command("sweep")
@@ -21,6 +21,7 @@ from orchestrator.cli.options import json_option, on_bad_image_option, print_jso
 @click.option("--trials", type=int, help="How many draws; more than before extends the sweep.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a parameter or a field. Repeatable.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME[:min|max]", help="Search on it. Several: Pareto.")
+@tasks_option
 @click.option("--concurrent", type=click.IntRange(min=1), help="Trials at once. [default: as many as fit]")
 @click.option("--seed", type=int, help="Seed of the draws.")
 @click.option(
@@ -58,6 +59,7 @@ def command(**options: Any) -> int:
         concurrent=options["concurrent"],
         stopped_too=options["which"] == "stopped",
         retry_failed=options["retry_failed"],
+        tasks=options["tasks"],
     )
     if options["dry_run"]:
         from orchestrator.sweep.preview import preview, preview_json

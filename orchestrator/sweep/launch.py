@@ -22,8 +22,9 @@ from search_spaces.objective import require_measured
 from search_spaces.overrides import Overrides, probe
 from search_spaces.study import PastTrial, Study
 from search_spaces.sweep import Sweep
+from search_spaces.tasks import with_tasks
 from trainables.data.prepare import DataSource
-from trainables.spec import TrialSpec
+from trainables.spec import PosthocSpec, TrialSpec, from_plain
 
 
 class Observer(Protocol):
@@ -125,6 +126,7 @@ def run_sweep(
     """
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
     with ledger.lock, nullcontext(interrupts) if interrupts else Interrupts() as signals:
+        launch = with_added_tasks(launch, ledger)
         preparation = Preparation(store, launch.source, _tell_decoding(observers, signals), _tell_ready(observers))
         specs = sample_specs(launch)
         prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
@@ -156,6 +158,19 @@ def run_sweep(
                 ledger.forget()  # data that cannot be used leave no sweep behind
             raise
         return _run(launch, executor, observers, store, ledger, preparation, signals, posthoc_only)
+
+
+def with_added_tasks(launch: Launch, ledger: Ledger) -> Launch:
+    """The launch with the tasks that earlier starts added to those of the space: they belong to the sweep from then on."""
+    if not ledger.exists():
+        return launch
+    before = ledger.definition()["request"].get("tasks", [])
+    if not before:
+        return launch
+    sweep = with_tasks(launch.sweep, [from_plain(PosthocSpec, each, "tasks") for each in before])
+    now = launch.request.get("tasks", [])
+    request = {**launch.request, "tasks": [*before, *(each for each in now if each not in before)]}
+    return replace(launch, sweep=sweep, request=request)
 
 
 def sample_specs(launch: Launch) -> list[TrialSpec]:

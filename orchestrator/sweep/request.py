@@ -16,8 +16,9 @@ from search_spaces.objective import Objective, usual_mode
 from search_spaces.overrides import Overrides, parse_overrides
 from search_spaces.registry import load_sweep
 from search_spaces.sweep import Sweep
+from search_spaces.tasks import parse_tasks, with_tasks
 from trainables.data.prepare import DataSource
-from trainables.spec import Synthetic
+from trainables.spec import Synthetic, to_plain
 
 SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus")
 
@@ -37,6 +38,7 @@ def build_launch(
     concurrent: int | None = None,
     stopped_too: bool = False,
     retry_failed: bool = False,
+    tasks: Sequence[str] = (),
 ) -> Launch:
     """Check a user's options and put them together. Nothing is written, and no data are read.
 
@@ -56,6 +58,8 @@ def build_launch(
     if seed is not None:
         changes["seed"] = seed
     sweep = replace(sweep, **changes)
+    added = parse_tasks(tasks)
+    sweep = with_tasks(sweep, added)
     others = {key: text for key, text in texts.items() if key not in SWEEP_KEYS}
     overrides = parse_overrides(sweep.space, others, also_known=SWEEP_KEYS)
     if sweep.searcher == "grid":
@@ -75,13 +79,14 @@ def build_launch(
             "patients": str(patients.absolute()) if patients else "",
             "on_bad_image": on_bad_image,
             "settings": list(settings),
+            "tasks": [to_plain(task) for task in added],
         },
     )
     _require_data(launch)
     return launch
 
 
-def relaunch(ledger: Ledger, *, stopped_too: bool = False) -> Launch:
+def relaunch(ledger: Ledger, *, stopped_too: bool = False, tasks: Sequence[str] = ()) -> Launch:
     """The launch that a sweep was started with, from its definition; for commands that name the sweep alone.
 
     Raises:
@@ -101,6 +106,7 @@ def relaunch(ledger: Ledger, *, stopped_too: bool = False) -> Launch:
         metrics=[f"{each['metric']}:{each['mode']}" for each in definition["objectives"]],
         seed=definition["seed"],
         stopped_too=stopped_too,
+        tasks=tasks,
     )
 
 
