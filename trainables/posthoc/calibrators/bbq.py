@@ -18,8 +18,8 @@ STRENGTH = 2.0
 def fit_bbq(log_odds: Tensor, targets: Tensor) -> Steps:
     """The mean of equal-mass histograms under their posterior, each bin with a Beta prior (Naeini et al. 2015).
 
-    A histogram of B bins has the prior Beta(N'/B p_b, N'/B (1 - p_b)) in bin b, p_b its middle, so that no bin has the
-    probability 0 or 1. Its evidence is the product of the bins' Beta-binomial likelihoods. A mean of step functions is one
+    A histogram of B bins has the prior Beta(N'/B p_b, N'/B (1 - p_b)) in bin b, p_b its middle (held in
+    [1 / 2n, 1 - 1 / 2n] for n entries), so that no bin has the probability 0 or 1. Its evidence is the product of the bins' Beta-binomial likelihoods. A mean of step functions is one
     step function, whose edges are those of all histograms.
 
     Args:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainables.posthoc.calibrators.newton import minimise
+
 LIGHT = 1e-4
 """Holds slopes near 1 where a flawless split would drive them to infinity."""
 GRID = (10.0, 1.0, 0.1, 0.01, 1e-3, 1e-4)
 FOLDS = 5
-ITERATIONS = 300
+SCALES = (1.0, 0.3, 0.1, 0.03, 0.01)
+"""The best of these multiples of the identity is the start: where a softmax says 0 and 1 Newton's method sees no curvature."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +37,7 @@ class Linear:
 
 
 def fit_linear(inputs: Tensor, truth: Tensor, *, regularisation: float, diagonal: bool = False) -> Linear:
-    """Minimise the NLL of softmax(W z + b) plus a penalty, by L-BFGS from the identity.
+    """Minimise the NLL of softmax(W z + b) plus a penalty, by Newton's method from the identity or a part of it.
 
     The penalty is ODIR (Kull et al. 2019, section 3.2) with one weight for both of its parts: regularisation * (mean of
     squared off-diagonal weights + mean of squared intercepts), plus `LIGHT` * mean (W_kk - 1)^2. It is 0 at the identity,
@@ -46,46 +49,11 @@ def fit_linear(inputs: Tensor, truth: Tensor, *, regularisation: float, diagonal
         regularisation: weight of the penalty.
         diagonal: whether off-diagonal weights stay 0 (vector scaling).
     """
-    classes = inputs.shape[1]
-    scale = float(inputs.std()) or 1.0
-    free = torch.eye(classes, dtype=torch.float64) if diagonal else torch.ones(classes, classes, dtype=torch.float64)
-    change = torch.zeros(classes, classes, dtype=torch.float64, requires_grad=True)
-    intercepts = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
-
-    def weights() -> Tensor:
-        return torch.eye(classes, dtype=torch.float64) + free * change / scale
-
-    def objective() -> Tensor:
-        return mean_nll(inputs @ weights().T + intercepts, truth) + penalty(weights(), intercepts, regularisation)
-
-    optimiser = torch.optim.LBFGS(
-        [change, intercepts],
-        max_iter=ITERATIONS,
-        tolerance_grad=1e-9,
-        tolerance_change=1e-12,
-        line_search_fn="strong_wolfe",
-    )
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = objective()
-        loss.backward()
-        return loss
-
-    before = float(objective().detach())
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
-    if not float(objective().detach()) < before:
-        return identity(classes, regularisation)
-    return Linear(weights=weights().detach(), intercepts=intercepts.detach(), regularisation=regularisation)
-
-
-def identity(classes: int, regularisation: float = 0.0) -> Linear:
-    """The map that changes nothing."""
-    return Linear(
-        weights=torch.eye(classes, dtype=torch.float64),
-        intercepts=torch.zeros(classes, dtype=torch.float64),
-        regularisation=regularisation,
-    )
+    objective = _Objective(inputs, truth, regularisation, diagonal)
+    start = min((objective.start(scale) for scale in SCALES), key=lambda each: objective(each)[0])
+    found = minimise(objective, start)
+    weights, intercepts = objective.parameters(found)
+    return Linear(weights=weights, intercepts=intercepts, regularisation=regularisation)
 
 
 def chosen_regularisation(inputs: Tensor, truth: Tensor, image_ids: tuple[str, ...]) -> float:
@@ -113,6 +81,64 @@ def penalty(weights: Tensor, intercepts: Tensor, regularisation: float) -> Tenso
     mean_off = off.square().sum() / (classes * (classes - 1))
     slopes = (weights.diagonal() - 1).square().mean()
     return regularisation * (mean_off + intercepts.square().mean()) + LIGHT * slopes
+
+
+class _Objective:
+    """NLL and penalty of the rows of [W - 1, b] in one vector (of vector scaling, the diagonal of W - 1 and then b)."""
+
+    def __init__(self, inputs: Tensor, truth: Tensor, regularisation: float, diagonal: bool) -> None:
+        self._truth, self._regularisation, self._diagonal = truth, regularisation, diagonal
+        self._classes = truth.shape[1]
+        self._inputs = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
+        self._start = torch.eye(self._classes, self._classes + 1, dtype=torch.float64)
+        self._curvature = self._penalty_curvature()
+        places = torch.arange(self._classes * (self._classes + 1)).view(self._classes, -1)
+        self._free = torch.cat([places.diagonal(), places[:, -1]]) if diagonal else places.flatten()
+
+    def start(self, scale: float) -> Tensor:
+        """A multiple of the identity."""
+        return ((scale - 1) * self._start).flatten()[self._free]
+
+    def parameters(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """W and b."""
+        rows = self._rows(vector)
+        return rows[:, :-1].clone(), rows[:, -1].clone()
+
+    def __call__(self, vector: Tensor) -> tuple[float, Tensor, Tensor]:
+        """Value, gradient and Hessian; the NLL's slope in the logits is (p - truth) / images."""
+        rows = self._rows(vector)
+        logits = self._inputs @ rows.T
+        value = mean_nll(logits, self._truth) + penalty(rows[:, :-1], rows[:, -1], self._regularisation)
+        probabilities = torch.softmax(logits, dim=1)
+        slope = (probabilities - self._truth).T @ self._inputs / len(logits)
+        gradient = slope.flatten() + self._curvature * (rows - self._start).flatten()
+        return float(value), gradient[self._free], self._hessian(probabilities)
+
+    def _rows(self, vector: Tensor) -> Tensor:
+        rows = self._start.flatten().clone()
+        rows[self._free] += vector
+        return rows.view_as(self._start)
+
+    def _hessian(self, probabilities: Tensor) -> Tensor:
+        """Blocks mean((p_k [k = l] - p_k p_l) x x^T), and the penalty's diagonal."""
+        classes, width = self._start.shape
+        blocks = torch.empty(classes, width, classes, width, dtype=torch.float64)
+        for k in range(classes):
+            for other in range(k + 1):
+                weights = probabilities[:, k] * (float(k == other) - probabilities[:, other]) / len(probabilities)
+                blocks[k, :, other, :] = (self._inputs * weights[:, None]).T @ self._inputs
+                blocks[other, :, k, :] = blocks[k, :, other, :]
+        whole = blocks.view(classes * width, classes * width) + torch.diag(self._curvature)
+        return whole[self._free][:, self._free] if self._diagonal else whole
+
+    def _penalty_curvature(self) -> Tensor:
+        """Second derivative of the penalty by each entry of [W, b], flattened."""
+        classes = self._classes
+        off = 2 * self._regularisation / (classes * (classes - 1))
+        curvature = torch.full(self._start.shape, off, dtype=torch.float64)
+        curvature[:, -1] = 2 * self._regularisation / classes
+        curvature.diagonal().fill_(2 * LIGHT / classes)
+        return curvature.flatten()
 
 
 def _left_out_nll(inputs: Tensor, truth: Tensor, folds: Tensor, regularisation: float) -> float:
