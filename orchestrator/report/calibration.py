@@ -61,11 +61,18 @@ def calibration_groups(findings: Findings) -> list[Group]:
     return groups
 
 
+def calibrators_of(rows: Sequence[ResultRow]) -> list[str]:
+    """Names of the tasks that calibrate, one temperature first, as far as there are results."""
+    found = {task for row in rows for task in row.results}
+    others = [task for method in CALIBRATORS for task in sorted(found) if _is_of(task, method)]
+    return [task for task in ("temperature", *others) if task in found]
+
+
 def _methods(rows: Sequence[ResultRow]) -> list[str]:
     """Uncalibrated, temperature, the other calibrators, then the Laplace tasks, as far as there are results."""
     found = {task for row in rows for task in row.results}
-    calibrators = [task for method in CALIBRATORS for task in sorted(found) if _is_of(task, method)]
-    order = ["evaluation", "temperature", *calibrators, *(f"laplace_{structure}" for structure in ("diag", "kron", "full"))]
+    laplace = (f"laplace_{structure}" for structure in ("diag", "kron", "full"))
+    order = ["evaluation", *calibrators_of(rows), *laplace]
     further = sorted(task for task in found if task.startswith("laplace") and task not in order)
     return [task for task in (*order, *further) if task in found]
 

@@ -1,5 +1,6 @@
 """Maps of one label's log odds, against closed forms, literal loops and scikit-learn."""
 
+import itertools
 import math
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_a_histogram_gives_each_bin_its_share_clipped_by_half_an_entry(binning, 
     borders = [-math.inf, *steps.edges.tolist(), math.inf]
     assert len(steps.values) == len(borders) - 1 <= bins
     probabilities, found = torch.sigmoid(log_odds), torch.sigmoid(steps(log_odds))
-    for low, high in zip(borders[:-1], borders[1:], strict=True):
+    for low, high in itertools.pairwise(borders):
         inside = (probabilities > low) & (probabilities <= high)
         if not inside.any():
             assert binning == "equal_width"
@@ -137,7 +138,7 @@ def literal_bbq(probabilities, targets, asked):
         edges = [(ordered[c - 1] + ordered[c]) / 2 for c in cuts]
         borders = [0.0, *edges, 1.0]
         evidence, answer = 0.0, None
-        for low, high in zip(borders[:-1], borders[1:], strict=True):
+        for low, high in itertools.pairwise(borders):
             inside = [t for p, t in zip(probabilities, targets, strict=True) if low < p <= high]
             strength, middle = 2 / (len(borders) - 1), min(max((low + high) / 2, 1 / (2 * n)), 1 - 1 / (2 * n))
             a, b, n1, n0 = strength * middle, strength * (1 - middle), sum(inside), len(inside) - sum(inside)

@@ -44,9 +44,7 @@ def test_a_planted_vector_is_recovered():
 def test_a_planted_matrix_is_recovered_up_to_what_a_softmax_does_not_see():
     weights = torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.7, -0.4], [0.2, 0.0, 0.5]], dtype=DOUBLE)
     fitted = fit_linear(*planted(n=40_000, weights=weights), regularisation=1e-6)
-    np.testing.assert_allclose(
-        fitted.weights - fitted.weights.mean(0), weights - weights.mean(0), atol=0.06
-    )
+    np.testing.assert_allclose(fitted.weights - fitted.weights.mean(0), weights - weights.mean(0), atol=0.06)
 
 
 def test_matrix_scaling_without_a_penalty_predicts_as_scikit_learn_s_regression():
@@ -89,7 +87,7 @@ def test_the_penalty_is_odir_and_zero_at_the_identity():
 def test_cross_validation_takes_a_strong_penalty_where_nothing_is_to_be_learnt_and_a_weak_one_where_much_is():
     assert chosen_regularisation(*planted(n=60), ids("calib", 60)) >= 1
     weights = torch.tensor([[0.0, 2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=DOUBLE)
-    assert chosen_regularisation(*planted(n=300, weights=weights), ids("calib", 300)) <= 0.01
+    assert chosen_regularisation(*planted(n=300, weights=weights), ids("calib", 300)) <= 0.1
 
 
 def test_cross_validation_does_not_depend_on_the_order_and_takes_a_single_image():

@@ -30,7 +30,7 @@ def fit_bbq(log_odds: Tensor, targets: Tensor) -> Steps:
     ordered = probabilities.sort().values
     models = [_model(probabilities, targets, mass_edges(ordered, bins)) for bins in sizes(len(targets))]
     weights = torch.softmax(torch.stack([evidence for _, evidence in models]), dim=0)
-    edges = torch.cat([steps.edges for steps, _ in models]).unique()
+    edges = torch.unique(torch.cat([steps.edges for steps, _ in models]))
     inside = torch.cat([edges, torch.ones(1, dtype=torch.float64)])  # a point of every bin of the mean
     values = sum(
         weight * steps.values[torch.bucketize(inside, steps.edges)]

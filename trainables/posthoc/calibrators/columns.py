@@ -64,7 +64,7 @@ def fit_columns(task: Calibration, log_odds: Tensor, targets: Tensor) -> tuple[L
 
 
 def one_against_rest(log_probs: Tensor) -> Tensor:
-    """log p_k - log(sum of the others), [images, classes], from log probabilities of the same shape."""
+    """Log odds log p_k - log(sum of the others), [images, classes], from log probabilities of the same shape."""
     classes = log_probs.shape[1]
     rest = [torch.logsumexp(log_probs[:, torch.arange(classes) != k], dim=1) for k in range(classes)]
     return log_probs - torch.stack(rest, dim=1)

@@ -59,8 +59,8 @@ def mass_edges(ordered: Tensor, bins: int) -> Tensor:
     places = torch.arange(1, bins) * n // bins
     last = ordered[(places - 1).clamp_min(0)]
     after = torch.searchsorted(ordered, last, right=True)
-    after = after[(after < n) & (places > 0)].unique()
-    return ((ordered[after - 1] + ordered[after]) / 2).unique()
+    after = torch.unique(after[(after < n) & (places > 0)])
+    return torch.unique((ordered[after - 1] + ordered[after]) / 2)
 
 
 def count(probabilities: Tensor, targets: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:

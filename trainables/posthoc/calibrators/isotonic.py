@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-
 DECIMALS = 12
 """Probabilities that agree so far are equal: the last bit of a sigmoid depends on where in memory an entry stands."""
 
@@ -47,7 +46,7 @@ def fit_isotonic(log_odds: Tensor, targets: Tensor) -> Interpolation:
         log_odds: [entries], double precision.
         targets: [entries], probability that the label is present.
     """
-    places, group = torch.sigmoid(log_odds).round(decimals=DECIMALS).unique(return_inverse=True)
+    places, group = torch.unique(torch.sigmoid(log_odds).round(decimals=DECIMALS), return_inverse=True)
     counts = torch.bincount(group).double()
     means = torch.bincount(group, weights=targets) / counts
     values, lengths = pool_adjacent(means.tolist(), counts.tolist())

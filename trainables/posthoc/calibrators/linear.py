@@ -143,7 +143,7 @@ class _Objective:
 
 def _left_out_nll(inputs: Tensor, truth: Tensor, folds: Tensor, regularisation: float) -> float:
     total = 0.0
-    for fold in folds.unique():
+    for fold in torch.unique(folds):
         left_out = folds == fold
         if left_out.all():
             return 0.0  # one image: every weight is as good, and the largest is taken
