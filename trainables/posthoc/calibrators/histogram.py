@@ -60,7 +60,8 @@ def mass_edges(ordered: Tensor, bins: int) -> Tensor:
     last = ordered[(places - 1).clamp_min(0)]
     after = torch.searchsorted(ordered, last, right=True)
     after = torch.unique(after[(after < n) & (places > 0)])
-    return torch.unique((ordered[after - 1] + ordered[after]) / 2)
+    edges: Tensor = torch.unique((ordered[after - 1] + ordered[after]) / 2)
+    return edges
 
 
 def count(probabilities: Tensor, targets: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
