@@ -29,7 +29,7 @@ def rows(*, repetitions: int = 5) -> list[dict[str, Any]]:
     log_odds = 3 * torch.randn(IMAGES, generator=generator, dtype=torch.float64)
     targets = torch.bernoulli(torch.sigmoid(log_odds / 3), generator=generator)
     inputs, outcomes = log_odds.numpy()[:, None], targets.numpy()
-    common = {"goal": 1.5, "repetitions": repetitions, "sizes": f"{IMAGES} entries of one label"}
+    common: dict[str, Any] = {"goal": 1.5, "repetitions": repetitions, "sizes": f"{IMAGES} entries of one label"}
     platt = ratio_row(
         "Platt scaling",
         "scikit-learn's LogisticRegression without a penalty",
