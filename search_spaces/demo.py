@@ -9,6 +9,7 @@ from search_spaces.sweep import Asha, Sweep
 from trainables.spec import (
     Aopc,
     Augmentation,
+    Calibration,
     ClassDistinct,
     CrossEntropy,
     Ensemble,
@@ -74,6 +75,7 @@ sweep = Sweep(
     posthoc=(
         Evaluation(),
         Temperature(),
+        Calibration(method="vector"),
         Laplace(hessian_structure="diag"),
         Laplace(hessian_structure="kron"),
         Laplace(hessian_structure="full"),

@@ -44,9 +44,10 @@ def epoch_metrics() -> list[str]:
 
 def late_metrics(posthoc: Sequence[PosthocSpec]) -> list[str]:
     """Metrics that a trial computes once, by the sweep's own tasks, when it is complete."""
-    laplace = [f"{task.name}/val/{name}" for task in posthoc if task.kind == "laplace" for name in REPORTED]
+    fitted = [task for task in posthoc if task.kind in ("calibration", "laplace")]
+    after = [f"{task.name}/val/{name}" for task in fitted for name in REPORTED]
     on_val = any(task.kind == "aopc" and task.split == "val" for task in posthoc)
-    return [*laplace, *(["aopc/val/aopc"] if on_val else [])]
+    return [*after, *(["aopc/val/aopc"] if on_val else [])]
 
 
 def usual_mode(metric: str) -> Literal["min", "max"]:

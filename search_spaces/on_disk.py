@@ -11,6 +11,7 @@ from search_spaces.sweep import Asha, Space, Sweep
 from trainables.spec import (
     Aopc,
     Augmentation,
+    Calibration,
     Ensemble,
     Evaluation,
     FileSpec,
@@ -34,6 +35,8 @@ SIZE = 128
 CLASS_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
     Temperature(),
+    Calibration(method="vector"),
+    Calibration(method="isotonic"),
     Laplace(hessian_structure="diag"),
     Laplace(hessian_structure="kron"),
     Aopc(cells=8, images=100),
@@ -43,6 +46,8 @@ CLASS_TASKS: tuple[PosthocSpec, ...] = (
 LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
     Temperature(),
+    Calibration(method="temperature_per_label"),
+    Calibration(method="platt"),
     PixelBaseline(),
     Ensemble(members="top", size=4),
 )

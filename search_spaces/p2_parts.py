@@ -10,6 +10,7 @@ from search_spaces.objective import Objective
 from search_spaces.sweep import Space, Sweep
 from trainables.spec import (
     AucMargin,
+    Calibration,
     Chexpert,
     ClassDistinct,
     CrossEntropy,
@@ -28,6 +29,7 @@ from trainables.spec import (
     WeightedCrossEntropy,
 )
 
+PER_LABEL = Calibration(method="temperature_per_label")
 LAMBDA_CD = 1.4
 """The paper's best lambda_1."""
 ADAM = Optimizer(kind="adam", learning_rate=1e-4, weight_decay=1e-5)
@@ -84,7 +86,7 @@ def _schedule(epochs: int) -> Schedule:
 
 
 def grid_sweep(name: str, space: Space, description: str) -> Sweep:
-    """Every row once, calibrated by one temperature for all labels."""
+    """Every row once, calibrated by one temperature for all labels as in the paper, and by one a label."""
     return Sweep(
         name=name,
         space=space,
@@ -92,6 +94,6 @@ def grid_sweep(name: str, space: Space, description: str) -> Sweep:
         searcher="grid",
         scheduler=None,
         member_seeds=0,
-        posthoc=(Evaluation(), Temperature(), Ensemble(members="top", size=3)),
+        posthoc=(Evaluation(), Temperature(), PER_LABEL, Ensemble(members="top", size=3)),
         description=description,
     )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from orchestrator.figures.words import task_label
 from orchestrator.report.findings import Findings
 from orchestrator.report.text import DASH, number_text, seconds_text
 from orchestrator.results import ResultRow
+from trainables.spec.calibration import Method
 
 SHOWN = ("accuracy", "nll", "ece", "brier")
 STAGES = ("fit", "prior_precision", "predict")
+CALIBRATORS = get_args(Method)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +61,25 @@ def calibration_groups(findings: Findings) -> list[Group]:
     return groups
 
 
-def _methods(rows: Sequence[ResultRow]) -> list[str]:
-    """Uncalibrated, temperature, then the Laplace tasks, as far as there are results."""
+def calibrators_of(rows: Sequence[ResultRow]) -> list[str]:
+    """Names of the tasks that calibrate, one temperature first, as far as there are results."""
     found = {task for row in rows for task in row.results}
-    order = ["evaluation", "temperature", *(f"laplace_{structure}" for structure in ("diag", "kron", "full"))]
+    others = [task for method in CALIBRATORS for task in sorted(found) if _is_of(task, method)]
+    return [task for task in ("temperature", *others) if task in found]
+
+
+def _methods(rows: Sequence[ResultRow]) -> list[str]:
+    """Uncalibrated, temperature, the other calibrators, then the Laplace tasks, as far as there are results."""
+    found = {task for row in rows for task in row.results}
+    laplace = (f"laplace_{structure}" for structure in ("diag", "kron", "full"))
+    order = ["evaluation", *calibrators_of(rows), *laplace]
     further = sorted(task for task in found if task.startswith("laplace") and task not in order)
     return [task for task in (*order, *further) if task in found]
+
+
+def _is_of(task: str, method: str) -> bool:
+    """Whether a task's name is that of a method, or of it under other settings."""
+    return task == method or task.startswith(f"{method}_")
 
 
 def _line(row: ResultRow, task: str) -> Line:
@@ -108,6 +124,13 @@ def _fitted(row: ResultRow, task: str) -> str:
             value = row.metrics.get(f"{task}/{split}/{name}")
             if value is not None:
                 return text.format(value)
+        by_label = [value for metric, value in row.metrics.items() if metric.startswith(f"{task}/{split}/temperature/")]
+        known = [value for value in by_label if value is not None]
+        if known:
+            return f"T = {min(known):.3g} to {max(known):.3g}"
+        weight = row.metrics.get(f"{task}/{split}/regularisation")
+        if weight is not None:
+            return f"regularisation {weight:g}"
     return ""
 
 

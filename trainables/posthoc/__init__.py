@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
-from trainables.spec import Aopc, Ensemble, Evaluation, Laplace, PixelBaseline, PosthocSpec, Temperature
+from trainables.spec import Aopc, Calibration, Ensemble, Evaluation, Laplace, PixelBaseline, PosthocSpec, Temperature
 
 __all__ = ["PosthocResult", "TrainedNetwork", "run"]
 
@@ -31,6 +31,10 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import temperature
 
             return temperature.run(task, _only(task, members))
+        case Calibration():
+            from trainables.posthoc import calibration
+
+            return calibration.run(task, _only(task, members))
         case Laplace():
             from trainables.posthoc import laplace
 

@@ -39,7 +39,7 @@ def fit_temperature(predictions: AnyPredictions) -> float:
     Raises:
         ValueError: predictions on another split.
     """
-    _require_calibration_split(predictions)
+    require_calibration_split(predictions)
     if isinstance(predictions, MultiLabelPredictions):
         return _fit_labels(predictions)
     logits, targets = scores(predictions), predictions.targets
@@ -129,7 +129,11 @@ def known_remarks(predictions: AnyPredictions) -> tuple[str, ...]:
 
 def _fit_labels(predictions: MultiLabelPredictions) -> float:
     known = predictions.known()
-    log_odds, targets = predictions.pooled_log_odds()[known], predictions.targets.double()[known]
+    return entries_temperature(predictions.pooled_log_odds()[known], predictions.targets.double()[known])
+
+
+def entries_temperature(log_odds: Tensor, targets: Tensor) -> float:
+    """The T of labels' log odds and targets, [entries] each in double precision; 1.0 where there are none."""
     if not len(targets):
         return 1.0
     as_classes = torch.stack([torch.zeros_like(log_odds), log_odds], dim=1)
@@ -138,7 +142,12 @@ def _fit_labels(predictions: MultiLabelPredictions) -> float:
     return 1.0 / inverse if losses[0] < losses[1] else 1.0
 
 
-def _require_calibration_split(predictions: AnyPredictions) -> None:
+def require_calibration_split(predictions: AnyPredictions, caller: str = "fit_temperature()") -> None:
+    """Refuse predictions that calibration must not be fitted on.
+
+    Raises:
+        ValueError: predictions on another split than calib or val.
+    """
     if predictions.split in ("calib", "val"):
         return
     why = {
@@ -146,7 +155,7 @@ def _require_calibration_split(predictions: AnyPredictions) -> None:
         "train": "where a network is surer than it is on new images",
     }.get(predictions.split, "which calibration must not see")
     raise ValueError(
-        f"fit_temperature() was given the {predictions.split} split, {why}. Pass predictions on 'calib' "
+        f"{caller} was given the {predictions.split} split, {why}. Pass predictions on 'calib' "
         "(see split/calib in the trial's specification)."
     )
 

@@ -1,6 +1,7 @@
 """Descriptions of what is computed, as frozen dataclasses with a canonical JSON form. Imports no torch."""
 
 from trainables.spec.augmentation import Augmentation
+from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import canonical_json, content_key, from_plain, nearest, to_plain
 from trainables.spec.data import SPLITS, DataSpec, Split, SplitName, Synthetic
 from trainables.spec.layouts import (
@@ -60,6 +61,7 @@ __all__ = [
     "Aopc",
     "AucMargin",
     "Augmentation",
+    "Calibration",
     "Chexpert",
     "ClassDistinct",
     "ConfidencePenalty",

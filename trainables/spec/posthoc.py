@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import content_key
 from trainables.spec.versions import VERSIONS
 
@@ -120,8 +121,8 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-NetworkTask: TypeAlias = Evaluation | Temperature | Laplace | Aopc
-PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | Aopc | Ensemble | PixelBaseline
+NetworkTask: TypeAlias = Evaluation | Temperature | Calibration | Laplace | Aopc
+PosthocSpec: TypeAlias = Evaluation | Temperature | Calibration | Laplace | Aopc | Ensemble | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:
