@@ -22,6 +22,8 @@ TASKS = {
     "laplace_diag": "Laplace, diagonal",
     "laplace_kron": "Laplace, Kronecker",
     "laplace_full": "Laplace, full",
+    "mc_dropout": "MC dropout",
+    "mc_dropout/temperature": "MC dropout, temperature",
     "aopc": "Grad-CAM and AOPC",
     "ensemble": "ensemble",
 }
@@ -40,4 +42,4 @@ def metric_label(name: str) -> str:
     """`temperature/val/nll` as `NLL on val after temperature`."""
     *before, split, metric = name.split("/")
     label = f"{METRICS.get(metric, metric)} on {split}"
-    return f"{label} after {task_label(before[0])}" if before else label
+    return f"{label} after {task_label('/'.join(before))}" if before else label

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
-from trainables.spec import Aopc, Ensemble, Evaluation, Laplace, PixelBaseline, PosthocSpec, Temperature
+from trainables.spec import Aopc, Ensemble, Evaluation, Laplace, McDropout, PixelBaseline, PosthocSpec, Temperature
 
 __all__ = ["PosthocResult", "TrainedNetwork", "run"]
 
@@ -35,6 +35,10 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import laplace
 
             return laplace.run(task, _only(task, members))
+        case McDropout():
+            from trainables.posthoc import mc_dropout
+
+            return mc_dropout.run(task, _only(task, members))
         case Aopc():
             from trainables.posthoc import aopc
 

@@ -1,5 +1,6 @@
 """Descriptions of what is computed, as frozen dataclasses with a canonical JSON form. Imports no torch."""
 
+from trainables.spec.applicable import OF_SOME_NETWORKS, has_dropout, why_undefined
 from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import canonical_json, content_key, from_plain, nearest, to_plain
 from trainables.spec.data import SPLITS, DataSpec, Split, SplitName, Synthetic
@@ -41,6 +42,7 @@ from trainables.spec.posthoc import (
     Ensemble,
     Evaluation,
     Laplace,
+    McDropout,
     NetworkTask,
     PixelBaseline,
     PosthocSpec,
@@ -55,6 +57,7 @@ __all__ = [
     "CHEXPERT_FIVE",
     "CHEXPERT_LABELS",
     "MEAN_RECALL",
+    "OF_SOME_NETWORKS",
     "SPLITS",
     "VERSIONS",
     "Aopc",
@@ -76,6 +79,7 @@ __all__ = [
     "ImageTable",
     "Laplace",
     "LossSpec",
+    "McDropout",
     "MedMnist",
     "ModelSpec",
     "Mura",
@@ -104,11 +108,13 @@ __all__ = [
     "data_key",
     "fit_key",
     "from_plain",
+    "has_dropout",
     "images_key",
     "initial_weights",
     "nearest",
     "network_key",
     "posthoc_key",
     "to_plain",
+    "why_undefined",
     "without_weights",
 ]

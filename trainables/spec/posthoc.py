@@ -60,6 +60,31 @@ class Laplace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class McDropout:
+    """Members from one network whose dropout stays on while it predicts (Gal and Ghahramani 2016).
+
+    Of networks with dropout only; a sweep leaves the others out (`why_undefined`).
+
+    Attributes:
+        samples: members, each with other units dropped.
+        seed: determines the masks.
+    """
+
+    kind: Literal["mc_dropout"] = "mc_dropout"
+    samples: int = 30
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples < 2:
+            raise ValueError(f"posthoc/mc_dropout/samples is {self.samples}; members that can differ are 2 or more.")
+
+    @property
+    def name(self) -> str:
+        """Prefix of the metrics' names."""
+        return "mc_dropout"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Aopc:
     """Grad-CAM maps scored by the area over the most-relevant-first perturbation curve (paper P3).
 
@@ -120,8 +145,8 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-NetworkTask: TypeAlias = Evaluation | Temperature | Laplace | Aopc
-PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | Aopc | Ensemble | PixelBaseline
+NetworkTask: TypeAlias = Evaluation | Temperature | Laplace | McDropout | Aopc
+PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | McDropout | Aopc | Ensemble | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:
