@@ -93,7 +93,10 @@ def undefined_tasks(tasks: Sequence[NetworkTask], row: Row) -> dict[str, str]:
     if not of_some:
         return {}
     spec = from_plain(TrialSpec, row.spec)
-    return {task.name: why for task in of_some if (why := why_undefined(task, spec))}
+    undefined = {task.name: why for task in of_some if (why := why_undefined(task, spec))}
+    if row.state == "stopped":  # what stood at the end of the cycles that it did not reach
+        undefined |= {task.name: "it was stopped" for task in of_some if task.kind == "snapshots"}
+    return undefined
 
 
 def baselines_of(definition: Mapping[str, Any]) -> tuple[PixelBaseline, ...]:

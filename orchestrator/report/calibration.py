@@ -13,7 +13,7 @@ from orchestrator.results import ResultRow
 
 SHOWN = ("accuracy", "nll", "ece", "brier")
 STAGES = ("fit", "prior_precision", "predict")
-MEMBERS = ("mc_dropout",)
+MEMBERS = ("mc_dropout", "snapshots")
 """Tasks that make members of one network, pool them, and then calibrate the pool."""
 
 
@@ -63,11 +63,11 @@ def calibration_groups(findings: Findings) -> list[Group]:
 def _methods(rows: Sequence[ResultRow]) -> list[str]:
     """Uncalibrated, temperature, the Laplace tasks, then members of one network, as far as there are results."""
     found = {task for row in rows for task in row.results}
-    found |= {f"{task}/temperature" for task in MEMBERS if task in found}
+    pooled = sorted(task for task in found if task.startswith(MEMBERS))
     order = ["evaluation", "temperature", *(f"laplace_{structure}" for structure in ("diag", "kron", "full"))]
     further = sorted(task for task in found if task.startswith("laplace") and task not in order)
-    pooled = [name for task in MEMBERS for name in (task, f"{task}/temperature")]
-    return [task for task in (*order, *further, *pooled) if task in found]
+    both = [name for task in pooled for name in (task, f"{task}/temperature")]
+    return [*(task for task in (*order, *further) if task in found), *both]
 
 
 def _line(row: ResultRow, task: str) -> Line:

@@ -46,7 +46,7 @@ def _all(findings: Findings) -> Iterator[tuple[str, str]]:
             yield TWO_STAGES, network.name
         if network.state == "completed":
             for task, why in undefined_tasks(network_tasks(findings.definition), network).items():
-                yield f"{task_label(task)} is left out: {why}.", network.name
+                yield f"Left out: {task_label(task)}, because {why}.", network.name
     for row in findings.results:
         for text in row.remarks:
             yield text, row.name

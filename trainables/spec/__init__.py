@@ -46,6 +46,7 @@ from trainables.spec.posthoc import (
     NetworkTask,
     PixelBaseline,
     PosthocSpec,
+    Snapshots,
     Temperature,
     posthoc_key,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "Sampling",
     "Schedule",
     "SmallCNN",
+    "Snapshots",
     "Split",
     "SplitName",
     "Stage",

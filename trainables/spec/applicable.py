@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 
 from trainables.spec.models import ModelSpec, PaperCNN
-from trainables.spec.posthoc import McDropout, NetworkTask
+from trainables.spec.posthoc import McDropout, NetworkTask, Snapshots
 from trainables.spec.trial import TrialSpec
 
-OF_SOME_NETWORKS = ("mc_dropout",)
+OF_SOME_NETWORKS = ("mc_dropout", "snapshots")
 """Kinds of tasks that are not defined for every network."""
 
 PAPERS_WITH_DROPOUT = ("p0", "p1_large", "p4_deeper")
@@ -22,6 +22,8 @@ def why_undefined(task: NetworkTask, spec: TrialSpec) -> str:
     """
     if isinstance(task, McDropout) and not has_dropout(spec.model):
         return "the network has no dropout (model/dropout is 0)"
+    if isinstance(task, Snapshots) and spec.schedule.cycles < (task.last or 2):
+        return f"its schedule has too few cycles ({spec.schedule.cycles}; schedule/cycles)"
     return ""
 
 

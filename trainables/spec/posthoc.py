@@ -85,6 +85,29 @@ class McDropout:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Snapshots:
+    """Members from one training: the network at the end of each cycle of its learning rate (Huang et al. 2017).
+
+    Of networks with `Schedule.cycles` above 1 only; a sweep leaves the others out (`why_undefined`).
+
+    Attributes:
+        last: the last so many cycles, or None for all of them.
+    """
+
+    kind: Literal["snapshots"] = "snapshots"
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.last is not None and self.last < 2:
+            raise ValueError(f"posthoc/snapshots/last is {self.last}; members that can differ are 2 or more.")
+
+    @property
+    def name(self) -> str:
+        """Prefix of the metrics' names."""
+        return "snapshots" if self.last is None else f"snapshots_{self.last}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Aopc:
     """Grad-CAM maps scored by the area over the most-relevant-first perturbation curve (paper P3).
 
@@ -145,8 +168,8 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-NetworkTask: TypeAlias = Evaluation | Temperature | Laplace | McDropout | Aopc
-PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | McDropout | Aopc | Ensemble | PixelBaseline
+NetworkTask: TypeAlias = Evaluation | Temperature | Laplace | McDropout | Snapshots | Aopc
+PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | McDropout | Snapshots | Aopc | Ensemble | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:
