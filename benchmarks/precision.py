@@ -59,7 +59,9 @@ def rows(*, spec: TrialSpec = SPEC, seeds: Sequence[int] = SEEDS) -> list[dict[s
         return [_row(spec, trained(spec, data, each, seeds), full, each) for each in ("bfloat16", "float16")]
 
 
-def trained(spec: TrialSpec, data: ImageSet, precision: Precision | Literal["float32"], seeds: Sequence[int]) -> Trained:
+def trained(
+    spec: TrialSpec, data: ImageSet, precision: Precision | Literal["float32"], seeds: Sequence[int]
+) -> Trained:
     """Train with every seed to the schedule's end."""
     began = time.perf_counter()
     aurocs = tuple(_auroc(spec.with_seed(seed), data, precision) for seed in seeds)

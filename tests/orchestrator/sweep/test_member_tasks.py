@@ -33,7 +33,9 @@ from trainables.posthoc import run
 from trainables.predict import one_pass
 from trainables.spec import Evaluation, McDropout, Schedule, SmallCNN, Snapshots, TrialSpec
 
-CYCLIC = replace(SPEC, schedule=Schedule(epochs=6, batch_size=16, cycles=3, best_metric="val/accuracy", best_mode="max"))
+CYCLIC = replace(
+    SPEC, schedule=Schedule(epochs=6, batch_size=16, cycles=3, best_metric="val/accuracy", best_mode="max")
+)
 
 
 def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
@@ -52,9 +54,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ended(storage: Path) -> Ended:
     tasks = (Evaluation(), McDropout(samples=4), Snapshots())
-    return tiny.start(
-        storage, space=space, searcher="grid", trials=4, scheduler=None, member_seeds=0, posthoc=tasks
-    )
+    return tiny.start(storage, space=space, searcher="grid", trials=4, scheduler=None, member_seeds=0, posthoc=tasks)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,10 @@ def test_members_are_stored_with_their_pool_and_its_temperature(storage: Path, r
             assert load_predictions(store.folder(key) / predictions_file(split)).members == members[task.name]
             assert math.isfinite(whole["metrics"][f"{task.name}/temperature/{split}/ece"])
         assert math.isfinite(whole["metrics"][f"{task.name}/temperature/calib/temperature"])
-        again, tensors = run(task, [StoredNetwork(store, whole["key"])]), load_file(store.folder(key) / "tensors.safetensors")
+        again, tensors = (
+            run(task, [StoredNetwork(store, whole["key"])]),
+            load_file(store.folder(key) / "tensors.safetensors"),
+        )
         assert all(torch.equal(again.tensors[name], tensor) for name, tensor in tensors.items())
 
 
