@@ -42,7 +42,8 @@ def run(task: McDropout, network: TrainedNetwork) -> PosthocResult:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         classifier = network.classifier().to(device)
     with watch.stage("predict"):
-        splits = {split: _members(task, network, classifier, split) for split in evaluated_splits(network.spec.split)}
+        names = evaluated_splits(network.spec.split)
+        splits: dict[str, AnyPredictions] = {split: _members(task, network, classifier, split) for split in names}
     return judge_members(Members(splits=splits), network, watch)
 
 

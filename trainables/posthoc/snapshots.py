@@ -19,7 +19,8 @@ def run(task: Snapshots, network: TrainedNetwork) -> PosthocResult:
     """
     watch = Stopwatch()
     with watch.stage("pool"):
-        splits = {split: _members(task, network, split) for split in evaluated_splits(network.spec.split)}
+        names = evaluated_splits(network.spec.split)
+        splits: dict[str, AnyPredictions] = {split: _members(task, network, split) for split in names}
     return judge_members(Members(splits=splits), network, watch)
 
 
