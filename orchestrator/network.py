@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.data import open_data
+from orchestrator.snapshots import snapshots_file
 from orchestrator.storage.store import Store
 from trainables.spec import SplitName, TrialSpec, from_plain
 
@@ -68,6 +69,22 @@ class StoredNetwork:
         from trainables.multilabel import load_predictions
 
         return load_predictions(self.folder / f"predictions-{self._present(split)}.safetensors")
+
+    def snapshots(self, split: SplitName) -> AnyPredictions:
+        """Logits at the end of each cycle of the schedule, in order, one member a cycle.
+
+        Raises:
+            ValueError: the network has none.
+        """
+        from trainables.multilabel import load_predictions
+
+        path = self.folder / snapshots_file(self._present(split))
+        if not path.is_file():
+            raise ValueError(
+                f"{self.key} has no snapshots: {self.spec.schedule.cycles} cycles in {self.spec.schedule.epochs} epochs, of "
+                f"which it was trained {self.meta['epochs']}. Give its schedule several cycles."
+            )
+        return load_predictions(path)
 
     def studies(self, split: SplitName) -> tuple[str, ...] | None:
         """The study of each image, rows as in `predictions`; None where the data set knows none."""

@@ -10,7 +10,17 @@ from typing import Any, Literal
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from search_spaces.objective import Objective
-from trainables.spec import Ensemble, NetworkTask, PixelBaseline, PosthocSpec, from_plain, posthoc_key
+from trainables.spec import (
+    OF_SOME_NETWORKS,
+    Ensemble,
+    NetworkTask,
+    PixelBaseline,
+    PosthocSpec,
+    TrialSpec,
+    from_plain,
+    posthoc_key,
+    why_undefined,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +79,24 @@ def tasks_of(definition: Mapping[str, Any]) -> tuple[PosthocSpec, ...]:
 def network_tasks(definition: Mapping[str, Any]) -> tuple[NetworkTask, ...]:
     """Those of the tasks that every completed network gets."""
     return tuple(task for task in tasks_of(definition) if not isinstance(task, Ensemble | PixelBaseline))
+
+
+def wanted_tasks(tasks: Sequence[NetworkTask], row: Row) -> list[NetworkTask]:
+    """Those of the tasks that are defined for the row's network."""
+    undefined = undefined_tasks(tasks, row)
+    return [task for task in tasks if task.name not in undefined]
+
+
+def undefined_tasks(tasks: Sequence[NetworkTask], row: Row) -> dict[str, str]:
+    """Names of the tasks that are not defined for the row's network, and why."""
+    of_some = [task for task in tasks if task.kind in OF_SOME_NETWORKS]
+    if not of_some:
+        return {}
+    spec = from_plain(TrialSpec, row.spec)
+    undefined = {task.name: why for task in of_some if (why := why_undefined(task, spec))}
+    if row.state == "stopped":  # what stood at the end of the cycles that it did not reach
+        undefined |= {task.name: "it was stopped" for task in of_some if task.kind == "snapshots"}
+    return undefined
 
 
 def baselines_of(definition: Mapping[str, Any]) -> tuple[PixelBaseline, ...]:

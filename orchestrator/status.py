@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.results import baselines_of, network_tasks, tasks_of
+from orchestrator.results import baselines_of, network_tasks, tasks_of, wanted_tasks
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
 from trainables.spec import posthoc_key
@@ -32,9 +32,10 @@ def sweep_status(ledger: Ledger) -> dict[str, Any]:
 
 
 def _posthoc(definition: dict[str, Any], ledger: Ledger, rows: list[Row], store: Store) -> dict[str, int]:
-    complete = {row.key for row in rows if row.state == "completed"}
+    complete = {row.key: row for row in rows if row.state == "completed"}
     data = {row.data_key for row in rows if row.state == "completed"}
-    wanted = {posthoc_key(task, [key]) for task in network_tasks(definition) for key in complete}
+    tasks = network_tasks(definition)
+    wanted = {posthoc_key(task, [key]) for key, row in complete.items() for task in wanted_tasks(tasks, row)}
     wanted |= {posthoc_key(task, [key]) for task in baselines_of(definition) for key in data}
     current = {key for key, plain in ledger.ensembles().items() if not plain["superseded"]}
     # an ensemble that is not formed yet is still wanted; one that a finished sweep lacks has too few members

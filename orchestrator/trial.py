@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.computation import compute
 from orchestrator.data import open_data
 from orchestrator.provenance import provenance
+from orchestrator.snapshots import save_snapshots
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
@@ -190,9 +191,10 @@ class TrialRun:
         return stored_reports(self.store, self.job.fit_key)[-1]
 
     def _thin(self, report: Report) -> None:
-        """Keep the last two states, and of the others the best weights."""
+        """Keep the last two states, and of the others the weights that are best or end a cycle."""
+        kept = {step_name(epoch) for epoch in (report.best_epoch, *self.spec.schedule.cycle_ends)}
         for step in self.store.steps(self.job.fit_key)[:-2]:
-            self.store.thin(step, (OPTIMIZER,) if step.endswith(step_name(report.best_epoch)) else (OPTIMIZER, WEIGHTS))
+            self.store.thin(step, (OPTIMIZER,) if step.rsplit("/", 1)[-1] in kept else (OPTIMIZER, WEIGHTS))
 
     def _finalise(self, report: Report) -> None:
         """Take the best weights, pass once over every split, commit the network."""
@@ -215,6 +217,12 @@ class TrialRun:
                 predictions, features = one_pass(training.evaluated, images, split=split)
                 predictions.save(attempt.folder / f"predictions-{split}.safetensors")
                 save_file({"features": features}, attempt.folder / f"features-{split}.safetensors")
+        ends = {
+            epoch: self.store.folder(f"{self.job.fit_key}/{step_name(epoch)}") / WEIGHTS
+            for epoch in self.spec.schedule.cycle_ends
+            if epoch <= report.epoch
+        }
+        save_snapshots(training.evaluated, ends, data, attempt.folder)
         (attempt.folder / "spec.json").write_text(json.dumps(to_plain(self.spec), indent=1))
         attempt.commit(
             {

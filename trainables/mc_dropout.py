@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -36,6 +36,23 @@ def mc_dropout_logits(
     Raises:
         ValueError: the network has no dropout, or no sample was asked for.
     """
+    return mc_dropout_logits_of(classifier, torch.split(images, batch_size), samples=samples, seed=seed)
+
+
+@torch.no_grad()
+def mc_dropout_logits_of(classifier: Classifier, batches: Iterable[Tensor], *, samples: int, seed: int) -> Tensor:
+    """The same of images that come in batches, so that no more than one of them is in memory.
+
+    Args:
+        classifier: the network.
+        batches: one batch at least, [images, 1, height, width] each, on the network's device. The masks depend on how
+            images are put together.
+        samples: number of members, at least 1.
+        seed: determines the masks.
+
+    Raises:
+        ValueError: the network has no dropout, or no sample was asked for.
+    """
     active = dropouts(classifier)
     if not active:
         raise ValueError(
@@ -44,12 +61,12 @@ def mc_dropout_logits(
         )
     if samples < 1:
         raise ValueError(f"mc_dropout_logits() was asked for {samples} samples; ask for one at least.")
-    devices = [images.device] if images.device.type == "cuda" else []
-    batches = []
-    with torch.random.fork_rng(devices=devices), _only_active(classifier, active):
-        for number, batch in enumerate(torch.split(images, batch_size)):
-            batches.append(_members(classifier, batch, [_seed(seed, s, number) for s in range(samples)]))
-    return torch.cat(batches, dim=1)
+    device = next(classifier.parameters()).device
+    found = []
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), _only_active(classifier, active):
+        for number, batch in enumerate(batches):
+            found.append(_members(classifier, batch, [_seed(seed, s, number) for s in range(samples)]))
+    return torch.cat(found, dim=1)
 
 
 def _members(classifier: Classifier, images: Tensor, seeds: list[int]) -> Tensor:

@@ -28,7 +28,8 @@ def learning_rate(spec: TrialSpec, position: float) -> float:
         return spec.optimizer.learning_rate * (position + 1e-3) / schedule.warmup_epochs
     beyond = position - schedule.warmup_epochs
     if schedule.decay == "cosine":
-        share = beyond / (schedule.epochs - schedule.warmup_epochs)
+        length = (schedule.epochs - schedule.warmup_epochs) / schedule.cycles
+        share = (beyond - min(int(beyond / length), schedule.cycles - 1) * length) / length
         return spec.optimizer.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
     if isinstance(schedule.decay, StepDecay):
         return spec.optimizer.learning_rate * schedule.decay.factor ** int(beyond / schedule.decay.every_epochs)

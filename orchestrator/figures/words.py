@@ -30,13 +30,24 @@ TASKS = {
     "laplace_diag": "Laplace, diagonal",
     "laplace_kron": "Laplace, Kronecker",
     "laplace_full": "Laplace, full",
+    "mc_dropout": "MC dropout",
+    "snapshots": "snapshots",
     "aopc": "Grad-CAM and AOPC",
     "ensemble": "ensemble",
 }
 
 
 def task_label(task: str) -> str:
-    """`laplace_kron` as `Laplace, Kronecker`; suffixes such as `_grid` and `_mc` follow in brackets."""
+    """`laplace_kron` as `Laplace, Kronecker`; suffixes such as `_grid` and `_mc` follow in brackets.
+
+    What is done to the task's own prediction follows too: `mc_dropout/temperature` is `MC dropout, temperature`.
+    """
+    task, _, then = task.partition("/")
+    label = _label(task)
+    return f"{label}, {_label(then)}" if then else label
+
+
+def _label(task: str) -> str:
     for name, label in sorted(TASKS.items(), key=lambda pair: -len(pair[0])):
         if name and task.startswith(name):
             rest = task[len(name) :].strip("_").replace("_", ", ")
@@ -48,4 +59,4 @@ def metric_label(name: str) -> str:
     """`temperature/val/nll` as `NLL on val after temperature`."""
     *before, split, metric = name.split("/")
     label = f"{METRICS.get(metric, metric)} on {split}"
-    return f"{label} after {task_label(before[0])}" if before else label
+    return f"{label} after {task_label('/'.join(before))}" if before else label

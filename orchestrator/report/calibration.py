@@ -16,6 +16,8 @@ from trainables.spec.calibration import Method
 SHOWN = ("accuracy", "nll", "ece", "brier")
 STAGES = ("fit", "prior_precision", "predict")
 CALIBRATORS = get_args(Method)
+MEMBERS = ("mc_dropout", "snapshots")
+"""Tasks that make members of one network, pool them, and then calibrate the pool."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +71,14 @@ def calibrators_of(rows: Sequence[ResultRow]) -> list[str]:
 
 
 def _methods(rows: Sequence[ResultRow]) -> list[str]:
-    """Uncalibrated, temperature, the other calibrators, then the Laplace tasks, as far as there are results."""
+    """Uncalibrated, the calibrators, the Laplace tasks, then members of one network, as far as there are results."""
     found = {task for row in rows for task in row.results}
+    pooled = sorted(task for task in found if task.startswith(MEMBERS))
     laplace = (f"laplace_{structure}" for structure in ("diag", "kron", "full"))
     order = ["evaluation", *calibrators_of(rows), *laplace]
     further = sorted(task for task in found if task.startswith("laplace") and task not in order)
-    return [task for task in (*order, *further) if task in found]
+    both = [name for task in pooled for name in (task, f"{task}/temperature")]
+    return [*(task for task in (*order, *further) if task in found), *both]
 
 
 def _is_of(task: str, method: str) -> bool:

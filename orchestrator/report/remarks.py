@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.figures.words import task_label
 from orchestrator.report.findings import Findings
 from orchestrator.report.text import some_names
+from orchestrator.results import network_tasks, undefined_tasks
 
 TWO_STAGES = "Trained in two stages: epochs, curves and seconds here are those of the second one."
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -42,6 +44,9 @@ def _all(findings: Findings) -> Iterator[tuple[str, str]]:
     for network in findings.rows:
         if network.first_key:
             yield TWO_STAGES, network.name
+        if network.state == "completed":
+            for task, why in undefined_tasks(network_tasks(findings.definition), network).items():
+                yield f"Left out: {task_label(task)}, because {why}.", network.name
     for row in findings.results:
         for text in row.remarks:
             yield text, row.name

@@ -13,7 +13,7 @@ from orchestrator.sweep.wanted import LEAST_MEMBERS, baseline_jobs, ensemble_job
 from search_spaces.objective import Objective
 from trainables.spec import Ensemble, PixelBaseline, PosthocSpec, from_plain
 
-CHEAP = ("evaluation", "temperature", "calibration", "laplace")
+CHEAP = ("evaluation", "temperature", "calibration", "laplace", "snapshots")
 
 
 class Reconciler:
@@ -125,7 +125,7 @@ class Reconciler:
 
 
 def _batches(jobs: Sequence[PosthocJob], storage: str, threads: int) -> list[PosthocBatch]:
-    """Cheap tasks of one network go together, because they share its features; the others each alone."""
+    """Cheap tasks of one network go together, because they share its stored passes; the others each alone."""
 
     def group(job: PosthocJob) -> tuple[str, ...]:
         return (*job.members, "cheap") if job.task["kind"] in CHEAP else (*job.members, job.key)

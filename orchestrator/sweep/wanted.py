@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from orchestrator.posthoc import PosthocJob
-from orchestrator.results import best_row, objective_value
+from orchestrator.results import best_row, objective_value, wanted_tasks
 from orchestrator.storage.ledger import Row
 from orchestrator.trial import TrialJob
 from search_spaces.objective import Objective
@@ -19,6 +19,8 @@ def network_jobs(
 ) -> list[PosthocJob]:
     """One job for every task of every complete network; trials that drew the same network share it.
 
+    Networks that a task is not defined for are left out (`why_undefined`).
+
     With `stopped_too` also for the networks that stopped trials had by then; these are made in the `storage` folder when
     the first task needs them.
     """
@@ -26,7 +28,7 @@ def network_jobs(
     for row in rows:
         if row.state == "completed" or (stopped_too and row.state == "stopped"):
             stopped = (_stopped_trial(row, storage), len(row.reports)) if row.state == "stopped" else None
-            for task in tasks:
+            for task in wanted_tasks(tasks, row):
                 key = posthoc_key(task, [row.network])
                 jobs[key] = PosthocJob(key=key, task=to_plain(task), members=(row.network,), stopped=stopped)
     return list(jobs.values())

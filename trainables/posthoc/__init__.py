@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
-from trainables.spec import Aopc, Calibration, Ensemble, Evaluation, Laplace, PixelBaseline, PosthocSpec, Temperature
+from trainables.spec import (
+    Aopc,
+    Calibration,
+    Ensemble,
+    Evaluation,
+    Laplace,
+    McDropout,
+    PixelBaseline,
+    PosthocSpec,
+    Snapshots,
+    Temperature,
+)
 
 __all__ = ["PosthocResult", "TrainedNetwork", "run"]
 
@@ -39,6 +50,14 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import laplace
 
             return laplace.run(task, _only(task, members))
+        case McDropout():
+            from trainables.posthoc import mc_dropout
+
+            return mc_dropout.run(task, _only(task, members))
+        case Snapshots():
+            from trainables.posthoc import snapshots
+
+            return snapshots.run(task, _only(task, members))
         case Aopc():
             from trainables.posthoc import aopc
 

@@ -37,6 +37,14 @@ class TrainedNetwork(Protocol):
         """Logits from the one pass after training; one member."""
         ...
 
+    def snapshots(self, split: SplitName) -> AnyPredictions:
+        """Logits at the end of each cycle of the schedule, in order, one member a cycle; images as in `predictions`.
+
+        Raises:
+            ValueError: the schedule has one cycle, or training was stopped within its first one.
+        """
+        ...
+
     def studies(self, split: SplitName) -> tuple[str, ...] | None:
         """The study of each image, rows as in `predictions`; None where the data set knows none."""
         ...

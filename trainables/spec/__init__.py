@@ -1,5 +1,6 @@
 """Descriptions of what is computed, as frozen dataclasses with a canonical JSON form. Imports no torch."""
 
+from trainables.spec.applicable import OF_SOME_NETWORKS, has_dropout, why_undefined
 from trainables.spec.augmentation import Augmentation
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import canonical_json, content_key, from_plain, nearest, to_plain
@@ -42,9 +43,11 @@ from trainables.spec.posthoc import (
     Ensemble,
     Evaluation,
     Laplace,
+    McDropout,
     NetworkTask,
     PixelBaseline,
     PosthocSpec,
+    Snapshots,
     Temperature,
     posthoc_key,
 )
@@ -56,6 +59,7 @@ __all__ = [
     "CHEXPERT_FIVE",
     "CHEXPERT_LABELS",
     "MEAN_RECALL",
+    "OF_SOME_NETWORKS",
     "SPLITS",
     "VERSIONS",
     "Aopc",
@@ -78,6 +82,7 @@ __all__ = [
     "ImageTable",
     "Laplace",
     "LossSpec",
+    "McDropout",
     "MedMnist",
     "ModelSpec",
     "Mura",
@@ -91,6 +96,7 @@ __all__ = [
     "Sampling",
     "Schedule",
     "SmallCNN",
+    "Snapshots",
     "Split",
     "SplitName",
     "Stage",
@@ -106,11 +112,13 @@ __all__ = [
     "data_key",
     "fit_key",
     "from_plain",
+    "has_dropout",
     "images_key",
     "initial_weights",
     "nearest",
     "network_key",
     "posthoc_key",
     "to_plain",
+    "why_undefined",
     "without_weights",
 ]

@@ -83,6 +83,8 @@ class Schedule:
         accumulate: passes a step: their gradients are added up, so that a step sees `accumulate * batch_size` images.
         warmup_epochs: linear rise of the learning rate in front of the decay.
         decay: `cosine` to zero over the whole length, `constant`, `StepDecay` or `PlateauDecay`.
+        cycles: times that `cosine` falls to zero, each from the full rate and as long as the others (Loshchilov and Hutter
+            2017). Where there are several, the network keeps what it was at the end of each: the members of `Snapshots`.
         clip_norm: largest norm of the gradient, or None.
         best_metric: the epoch with the best value of this val metric gives the network's weights.
         best_mode: whether more or less of it is better.
@@ -100,6 +102,7 @@ class Schedule:
     accumulate: int = 1
     warmup_epochs: float = 0.0
     decay: Decay = "cosine"
+    cycles: int = 1
     clip_norm: float | None = 1.0
     best_metric: str = "val/nll"
     best_mode: Literal["min", "max"] = "min"
@@ -124,7 +127,34 @@ class Schedule:
             raise ValueError(f"schedule/average_decay is {self.average_decay}; it lies between 0 and 1.")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"schedule/patience is {self.patience}; give at least 1 epoch, or none for no early stop.")
+        if self.cycles != 1:
+            self._require_cycles()
         self._require_best_rule()
+
+    @property
+    def cycle_ends(self) -> tuple[int, ...]:
+        """Epochs at whose end a cycle is over; none of a schedule of one cycle."""
+        if self.cycles == 1:
+            return ()
+        length = (self.epochs - round(self.warmup_epochs)) // self.cycles
+        return tuple(range(self.epochs, 0, -length)[: self.cycles])[::-1]
+
+    def _require_cycles(self) -> None:
+        _at_least_1("schedule/cycles", self.cycles)
+        if self.decay != "cosine":
+            raise ValueError(
+                f"schedule/cycles is {self.cycles}, and the decay is {self.decay!r}; only 'cosine' has cycles. Leave one out."
+            )
+        if (self.epochs - self.warmup_epochs) % self.cycles:
+            raise ValueError(
+                f"schedule/cycles is {self.cycles}, and {self.epochs - self.warmup_epochs:g} epochs after the warm-up are no "
+                "whole number of epochs for each. Change schedule/epochs, so that a cycle ends with an epoch."
+            )
+        if self.patience is not None:
+            raise ValueError(
+                f"schedule/cycles is {self.cycles} and schedule/patience {self.patience}: every new cycle begins with a worse "
+                "network, which an early stop would take for the end. Leave patience out."
+            )
 
     def _require_best_rule(self) -> None:
         if not self.best_metric.startswith("val/"):

@@ -61,6 +61,54 @@ class Laplace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class McDropout:
+    """Members from one network whose dropout stays on while it predicts (Gal and Ghahramani 2016).
+
+    Of networks with dropout only; a sweep leaves the others out (`why_undefined`).
+
+    Attributes:
+        samples: members, each with other units dropped.
+        seed: determines the masks.
+    """
+
+    kind: Literal["mc_dropout"] = "mc_dropout"
+    samples: int = 30
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples < 2:
+            raise ValueError(f"posthoc/mc_dropout/samples is {self.samples}; members that can differ are 2 or more.")
+
+    @property
+    def name(self) -> str:
+        """Prefix of the metrics' names."""
+        return "mc_dropout"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshots:
+    """Members from one training: the network at the end of each cycle of its learning rate (Huang et al. 2017).
+
+    Of networks with `Schedule.cycles` above 1 only; a sweep leaves the others out (`why_undefined`).
+
+    Attributes:
+        last: the last so many cycles, or None for all of them.
+    """
+
+    kind: Literal["snapshots"] = "snapshots"
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.last is not None and self.last < 2:
+            raise ValueError(f"posthoc/snapshots/last is {self.last}; members that can differ are 2 or more.")
+
+    @property
+    def name(self) -> str:
+        """Prefix of the metrics' names."""
+        return "snapshots" if self.last is None else f"snapshots_{self.last}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Aopc:
     """Grad-CAM maps scored by the area over the most-relevant-first perturbation curve (paper P3).
 
@@ -121,8 +169,8 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-NetworkTask: TypeAlias = Evaluation | Temperature | Calibration | Laplace | Aopc
-PosthocSpec: TypeAlias = Evaluation | Temperature | Calibration | Laplace | Aopc | Ensemble | PixelBaseline
+NetworkTask: TypeAlias = Evaluation | Temperature | Calibration | Laplace | McDropout | Snapshots | Aopc
+PosthocSpec: TypeAlias = NetworkTask | Ensemble | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 import torch
@@ -65,6 +66,10 @@ def learnt(spec: LossSpec, images: Tensor, targets: Tensor) -> Tensor:
         value.backward()
         optimizer.step()
     return logits
+
+
+def test_no_loss_is_left_out() -> None:
+    assert {type(spec) for spec in SPECS} == set(get_args(LossSpec))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)

@@ -1,0 +1,37 @@
+"""Which networks a post-hoc task is defined for, by their description alone. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+
+from trainables.spec.models import ModelSpec, PaperCNN
+from trainables.spec.posthoc import McDropout, NetworkTask, Snapshots
+from trainables.spec.trial import TrialSpec
+
+OF_SOME_NETWORKS = ("mc_dropout", "snapshots")
+"""Kinds of tasks that are not defined for every network."""
+
+PAPERS_WITH_DROPOUT = ("p0", "p1_large", "p4_deeper")
+"""Networks of papers that have dropout unless a spec says otherwise."""
+
+
+def why_undefined(task: NetworkTask, spec: TrialSpec) -> str:
+    """Why a task says nothing about a network that is trained by this description; empty where it does.
+
+    Such a result is not missing, and it is no failure: dropout that a network has not gives no members.
+    """
+    if isinstance(task, McDropout) and not has_dropout(spec.model):
+        return "the network has no dropout (model/dropout is 0)"
+    if isinstance(task, Snapshots) and spec.schedule.cycles < (task.last or 2):
+        return f"its schedule has too few cycles ({spec.schedule.cycles}; schedule/cycles)"
+    return ""
+
+
+def has_dropout(model: ModelSpec) -> bool:
+    """Whether the network drops units in training, so that it has something to draw members with."""
+    if isinstance(model, PaperCNN):
+        has_channels_dropped = model.name == "p1_large"  # which `dropout` does not replace
+        asked = model.name in PAPERS_WITH_DROPOUT if model.dropout is None else model.dropout > 0
+        return asked or has_channels_dropped
+    inner = [getattr(model, field.name) for field in fields(model)]
+    return getattr(model, "dropout", 0.0) > 0 or any(has_dropout(part) for part in inner if is_dataclass(part))  # type: ignore[arg-type]
