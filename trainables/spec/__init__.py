@@ -27,11 +27,13 @@ from trainables.spec.loss import (
 )
 from trainables.spec.models import (
     FrozenHead,
+    Mimo,
     ModelSpec,
     PaperCNN,
     Pooling,
     SmallCNN,
     Timm,
+    heads_of,
     initial_weights,
     without_weights,
 )
@@ -77,6 +79,7 @@ __all__ = [
     "Laplace",
     "LossSpec",
     "MedMnist",
+    "Mimo",
     "ModelSpec",
     "Mura",
     "NetworkTask",
@@ -104,6 +107,7 @@ __all__ = [
     "data_key",
     "fit_key",
     "from_plain",
+    "heads_of",
     "images_key",
     "initial_weights",
     "nearest",
