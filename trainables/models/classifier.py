@@ -87,14 +87,14 @@ class Classifier(nn.Module):
     def member_logits(self, features: Tensor) -> Tensor:
         """Logits [members, batch, classes] of every member from penultimate features [batch, features]."""
         logits: Tensor = self.head(features)
-        return logits.unflatten(1, (self.members, -1)).movedim(1, 0)
+        return logits.reshape(len(logits), self.members, -1).movedim(1, 0)
 
     def log_probs(self, images: Tensor) -> Tensor:
-        """Log probabilities [batch, classes] of one class an image, those of several members pooled, in float32 or better."""
-        logits = self.member_logits(self.features(images))
-        if logits.dtype in (torch.float16, torch.bfloat16):
-            logits = logits.float()
-        return torch.logsumexp(torch.log_softmax(logits, dim=-1), dim=0) - math.log(self.members)
+        """Log probabilities [batch, classes] of one class an image, those of several members pooled, in float32."""
+        if self.members == 1:
+            return torch.log_softmax(self(images).float(), dim=1)
+        members = torch.log_softmax(self.member_logits(self.features(images)).float(), dim=2)
+        return torch.logsumexp(members, dim=0) - math.log(self.members)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits, [batch, classes]."""
