@@ -15,6 +15,7 @@ from trainables.mimo import draw_slots, each_member, mix
 from trainables.models import Classifier, build_model
 from trainables.predict import one_pass
 from trainables.spec import (
+    AucMargin,
     Augmentation,
     CrossEntropy,
     Focal,
@@ -93,7 +94,7 @@ def test_a_batch_holds_the_image_of_every_input_and_its_own_target() -> None:
             assert (mixed[slot, member] * 10 == target).all()
 
 
-@pytest.mark.parametrize("loss", [CrossEntropy(), WeightedCrossEntropy(), Focal(gamma=2.0)])
+@pytest.mark.parametrize("loss", [CrossEntropy(), WeightedCrossEntropy(), Focal(gamma=2.0), AucMargin()])
 @pytest.mark.parametrize("labels", [False, True])
 def test_the_loss_is_the_mean_over_heads_of_the_loss_of_each(loss: LossSpec, labels: bool) -> None:
     truth = torch.from_numpy((multilabel_images() if labels else tiny_images()).targets)[:6]
