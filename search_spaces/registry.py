@@ -29,6 +29,7 @@ SPACES: dict[str, str] = {
     "p2_chexpert_ablation": "Paper P2: saliency losses on CheXpert, in one and in two stages.",
     "p2_chexpert_backbones": "Paper P2: DenseNet-121, ResNet-101 and VGG-19 on CheXpert.",
     "p2_chexpert_search": "Paper P2: grids over learning rate, dropout and lambda_1 on CheXpert.",
+    "p2_chexpert_mimo": "Paper P2: MIMO networks of 1 to 4 heads on CheXpert, and deep ensembles.",
     "p3_covid_aopc": "Paper P3: frozen VGG16 and DenseNet201 on COVID-19 Radiography, maps scored by AOPC.",
     "p4_imageclef_attentive": "Paper P4: networks of growing depth on ImageCLEF 2009.",
 }

@@ -25,6 +25,7 @@ from trainables.frozen_features import frozen_features
 from trainables.losses import build_loss_for
 from trainables.losses.variables import TrainedLoss, begin_epoch, load_variables, variables
 from trainables.metrics import headline, prefixed, right_and_known
+from trainables.mimo import each_member, mix
 from trainables.models import Classifier, build_model
 from trainables.multilabel import AnyPredictions
 from trainables.optimization import (
@@ -43,7 +44,7 @@ from trainables.optimization import (
 from trainables.posthoc.temperature import temperature_metrics
 from trainables.predict import one_pass, to_intensities
 from trainables.sampling import draw_rows, draw_weights
-from trainables.spec import TrialSpec
+from trainables.spec import Mimo, TrialSpec
 
 NOT_AVERAGED = "not_averaged."
 
@@ -96,7 +97,7 @@ class Training:
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
         parts = (self.train, self.val, self.calib)
         self.frozen = frozen_features(self.classifier, spec, self.loss, parts) if cache_features else None
-        self.learner = compiled(self.classifier) if spec.schedule.compile else self.classifier
+        self.learner = each_member(compiled(self.classifier) if spec.schedule.compile else self.classifier)
         self.begun = spec.first_stage is None
         self.epoch = 0
         self.best_epoch = 0
@@ -246,6 +247,8 @@ class Training:
             return self.frozen.tail(self.classifier), self.frozen.batch(self.train, rows), targets
         pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
         images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+        if isinstance(self.spec.model, Mimo):
+            images, targets = mix(images, targets, self.spec.model, generator)
         return self.learner, images.contiguous(memory_format=torch.channels_last), targets
 
     def _predict(self, images: ImageSet, split: str) -> AnyPredictions:

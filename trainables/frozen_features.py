@@ -79,7 +79,7 @@ class FrozenFeatures:
                 tail(torch.from_numpy(np.array(features[start : start + BATCH])).to(self.device)).float().cpu()
                 for start in range(0, len(features), BATCH)
             ]
-        return predictions_of(torch.cat(logits), images, split=split)
+        return predictions_of(torch.cat(logits)[None], images, split=split)
 
     def fits(self, *parts: ImageSet) -> bool:
         """Whether the features of all parts take less than half of the free space for temporary files."""

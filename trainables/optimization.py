@@ -94,7 +94,7 @@ def compiled(classifier: Classifier) -> Classifier:
     """
     torch.compiler.reset()
     backbone: nn.Module = torch.compile(classifier.backbone, dynamic=False)  # type: ignore[assignment]
-    view = Classifier(backbone=backbone, pooling=classifier.pooling, head=classifier.head)
+    view = Classifier(backbone=backbone, pooling=classifier.pooling, head=classifier.head, members=classifier.members)
     view.normalisation = classifier.normalisation
     return view
 

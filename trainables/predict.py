@@ -41,7 +41,7 @@ def logits_of(
         on_progress: told after every batch.
 
     Returns:
-        Logits [images, classes] and features [images, features], float32 on the CPU.
+        Logits [members, images, classes] and features [images, features], float32 on the CPU.
     """
     device = next(classifier.parameters()).device
     training = classifier.training
@@ -50,12 +50,12 @@ def logits_of(
     for start in range(0, len(pixels), batch_size):
         batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
         penultimate = classifier.features(to_intensities(batch))
-        logits.append(classifier.head(penultimate).float().cpu())
+        logits.append(classifier.member_logits(penultimate).float().cpu())
         features.append(penultimate.float().cpu())
         if on_progress is not None:
             on_progress(min(start + batch_size, len(pixels)), len(pixels))
     classifier.train(training)
-    return torch.cat(logits), torch.cat(features)
+    return torch.cat(logits, dim=1), torch.cat(features)
 
 
 def one_pass(
@@ -76,15 +76,15 @@ def one_pass(
         on_progress: told after every batch.
 
     Returns:
-        Predictions of one member, of the type that fits the images' targets, and features [images, features] in float32,
-        both on the CPU.
+        Predictions of the network's members (one as a rule), of the type that fits the images' targets, and features
+        [images, features] in float32, both on the CPU.
     """
     logits, features = logits_of(classifier, images.pixels, batch_size=batch_size, on_progress=on_progress)
     return predictions_of(logits, images, split=split), features
 
 
 def predictions_of(logits: Tensor, images: ImageSet, *, split: str) -> AnyPredictions:
-    """Logits [images, classes] of one member with the images' truth, in the type that fits their targets."""
+    """Logits [members, images, classes] with the images' truth, in the type that fits their targets."""
     kind = MultiLabelPredictions if images.multilabel else Predictions
     targets = torch.from_numpy(images.targets.copy())
-    return kind(logits=logits[None], targets=targets, image_ids=images.image_ids, split=split)
+    return kind(logits=logits, targets=targets, image_ids=images.image_ids, split=split)

@@ -51,7 +51,7 @@ def compute_pass(
 
 
 def load_predictions(store: Store, key: str) -> AnyPredictions:
-    """The logits of a pass, one member."""
+    """The logits of a pass, one member for each head of the network."""
     from trainables.multilabel import load_predictions as load
 
     return load(store.folder(key) / PREDICTIONS)

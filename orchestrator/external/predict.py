@@ -46,6 +46,11 @@ class Predictor:
     temperature: float
     members: tuple[tuple[Classifier, int], ...]
 
+    @property
+    def several(self) -> bool:
+        """Whether members may disagree: an ensemble, or a network of several heads."""
+        return self.chosen.kind == "ensemble" or any(classifier.members > 1 for classifier, _ in self.members)
+
     def answer(self, root: Path, names: Sequence[str]) -> tuple[list[int], Answers | None, list[BadImage | None]]:
         """Decode and predict some images.
 
@@ -68,7 +73,7 @@ class Predictor:
             size: np.stack([one for one in each if not isinstance(one, BadImage)]) for size, each in decoded.items()
         }
         logits = [logits_of(classifier, pixels[size])[0] for classifier, size in self.members]
-        said = (answer_labels if self.multilabel else answer)(torch.stack(logits), self.temperature)
+        said = (answer_labels if self.multilabel else answer)(torch.cat(logits), self.temperature)
         return good, said, problems
 
 
@@ -93,7 +98,7 @@ def predict(
 
     Returns:
         A row an image, sorted by `file`: `file` (below the folder), `predicted`, `p/<class>`, `confidence` (the largest
-        probability), `entropy` in nats; of an ensemble also `mutual_information` and `disagreement`; with `skip_bad` also
+        probability), `entropy` in nats; of several members also `mutual_information` and `disagreement`; with `skip_bad` also
         `problem`, empty where there is none. A network of several labels has the labels above one half in `predicted`,
         joined by `; `, and no `confidence`. `attrs` hold sweep, key, kind, name, temperature and the left-out files.
 
@@ -146,7 +151,7 @@ def _told(predictor: Predictor, answers: Answers, place: int) -> dict[str, Any]:
     told: dict[str, Any] = {"predicted": several_ if predictor.multilabel else top}
     told |= {f"p/{name}": p for name, p in by_name.items()}
     told |= {"confidence": by_name[top], "entropy": float(answers.entropy[place])}
-    if predictor.chosen.kind == "ensemble":
+    if predictor.several:
         told["mutual_information"] = float(answers.mutual_information[place])
         told["disagreement"] = float(answers.disagreement[place])
     return told
@@ -159,7 +164,7 @@ def _frame(
 
     confidence = [] if predictor.multilabel else ["confidence"]
     columns = ["file", "predicted", *(f"p/{name}" for name in predictor.classes), *confidence, "entropy"]
-    columns += ["mutual_information", "disagreement"] if predictor.chosen.kind == "ensemble" else []
+    columns += ["mutual_information", "disagreement"] if predictor.several else []
     frame = pd.DataFrame(rows, columns=[*columns, "problem"] if skip_bad else columns)
     chosen = predictor.chosen
     frame.attrs |= {

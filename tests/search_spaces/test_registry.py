@@ -38,7 +38,7 @@ def test_every_network_and_loss_of_a_named_space_can_be_built(name: str) -> None
     assert load_sweep(name).description == SPACES[name]
     for model, size in {(replace(spec.model, dropout=0.25), spec.data.size or 28) for spec in specs}:
         classifier = build_model(model, classes=5, seed=0, size=size)
-        assert classifier.head.out_features == 5
+        assert classifier.head.out_features == 5 * classifier.members
     labels = torch.tensor([[0.0, 1.0], [1.0, 0.0], [torch.nan, 1.0]])
     targets = labels if isinstance(specs[0].data, Chexpert) else torch.tensor([0, 1, 1])
     for loss in {spec.loss for spec in specs}:

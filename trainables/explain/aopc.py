@@ -5,7 +5,7 @@ it had predicted is followed: `x_0 = x`, `x_k = g(x_{k-1}, r_k)`,
 `AOPC = 1 / (L + 1) * mean over images of sum_{k=1..L} [f(x_0) - f(x_k)]` (P3, eq. 2).
 
 Conventions that P3 leaves open: g adds normal noise to intensities in [0, 1] and clips the sum to [0, 1]; f is the
-softmax probability. Every region is perturbed once, so one noise field per image makes all of its x_k: x_k shows the
+softmax probability, of several members their mean. Every region is perturbed once, so one noise field per image makes all of its x_k: x_k shows the
 perturbed image inside the first k regions. The field belongs to the image's id and the seed, whatever the batch.
 """
 
@@ -144,8 +144,7 @@ def perturbation_curves(
             image = chunk // len(step_of)
             is_perturbed = rank[image] < step_of[chunk % len(step_of)][:, None]
             mask = is_perturbed[:, region_of_pixel][:, None]
-            logits = classifier(torch.where(mask, perturbed[image], images[image]))
-            log_probs = torch.log_softmax(logits.float(), dim=1)
+            log_probs = classifier.log_probs(torch.where(mask, perturbed[image], images[image]))
             probabilities[chunk] = log_probs.gather(1, predicted[image][:, None]).squeeze(1).exp()
     return probabilities.reshape(len(images), len(step_of)).cpu()
 

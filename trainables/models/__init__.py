@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from trainables.models.classifier import Classifier
-from trainables.spec import FrozenHead, ModelSpec, PaperCNN, SmallCNN
+from trainables.spec import FrozenHead, Mimo, ModelSpec, PaperCNN, SmallCNN
 
 
 def build_model(
@@ -17,7 +17,7 @@ def build_model(
 
     Args:
         spec: which network.
-        classes: width of its head.
+        classes: width of its head; of each of the heads of a MIMO network.
         seed: determines the random weights; the global random state is left as it was.
         weights_folder: where local weight files lie.
         size: side of the images in pixels, which dense layers on a flattened map depend on; the paper's where left out.
@@ -41,6 +41,10 @@ def _build(spec: ModelSpec, classes: int, weights_folder: Path | None, size: int
         from trainables.models.frozen_head import build_frozen_head
 
         return build_frozen_head(spec, classes=classes, weights_folder=weights_folder, size=size)
+    if isinstance(spec, Mimo):
+        from trainables.models.mimo import build_mimo
+
+        return build_mimo(spec, classes=classes, weights_folder=weights_folder)
     from trainables.models.timm_classifier import build_timm
 
     return build_timm(spec, classes=classes, weights_folder=weights_folder)

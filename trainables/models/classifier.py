@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Self
 
@@ -25,6 +26,8 @@ class Classifier(nn.Module):
             [2, 3, 1, 1] for a backbone of three channels, to which the grey image is repeated.
         global_average: whether the pooling is the mean over positions, up to dropout. Only then is a class activation map,
             the head's weights over the feature map, defined; Grad-CAM always is.
+        members: how many heads lie side by side in `head`, each with logits of its own for every class; 1 as a rule, more in
+            a MIMO network.
     """
 
     normalisation: Tensor
@@ -38,6 +41,7 @@ class Classifier(nn.Module):
         mean: float | Sequence[float] = 0.5,
         deviation: float | Sequence[float] = 0.25,
         global_average: bool = False,
+        members: int = 1,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -48,6 +52,7 @@ class Classifier(nn.Module):
             "normalisation", normalisation[:, :, None, None] if normalisation.ndim > 1 else normalisation
         )
         self.global_average = global_average
+        self.members = members
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of every part but the frozen ones, which stay in eval mode."""
@@ -69,9 +74,27 @@ class Classifier(nn.Module):
         return result
 
     def logits_of(self, feature_map: Tensor) -> Tensor:
-        """Logits [batch, classes] from the last feature map: the part that Grad-CAM differentiates."""
-        result: Tensor = self.head(self.pooling(feature_map))
+        """Logits [batch, classes] from the last feature map: the part that Grad-CAM differentiates.
+
+        Of several members it is the mean of their logits, so that a map is the mean of the members' signed maps.
+        """
+        features = self.pooling(feature_map)
+        if self.members > 1:
+            return self.member_logits(features).mean(0)
+        result: Tensor = self.head(features)
         return result
+
+    def member_logits(self, features: Tensor) -> Tensor:
+        """Logits [members, batch, classes] of every member from penultimate features [batch, features]."""
+        logits: Tensor = self.head(features)
+        return logits.reshape(len(logits), self.members, -1).movedim(1, 0)
+
+    def log_probs(self, images: Tensor) -> Tensor:
+        """Log probabilities [batch, classes] of one class an image, those of several members pooled, in float32."""
+        if self.members == 1:
+            return torch.log_softmax(self(images).float(), dim=1)
+        members = torch.log_softmax(self.member_logits(self.features(images)).float(), dim=2)
+        return torch.logsumexp(members, dim=0) - math.log(self.members)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits, [batch, classes]."""

@@ -76,19 +76,25 @@ class TimmPooling(nn.Module):
         return result
 
 
-def build_timm(spec: Timm, *, classes: int, weights_folder: Path | None) -> Classifier:
+def build_timm(spec: Timm, *, classes: int, weights_folder: Path | None, inputs: int = 1) -> Classifier:
     """Build the named network for grey images.
 
     Local weights are those of RGB photographs as a rule: for one channel timm sums the first layer's filters over the
     colours, and the normalisation becomes ImageNet's, averaged over the colours; for three the grey image is repeated and
     the normalisation is that of the weights. A vision transformer pools its patch tokens by their mean.
 
+    Args:
+        spec: which network.
+        classes: width of its head.
+        weights_folder: where the file of its weights lies.
+        inputs: grey images that the first layer reads at once, a channel each; more than one in a MIMO network.
+
     Raises:
         ValueError: timm has no network of that name, the weight file is missing, the network has no linear head, or it has
             no such stage, feature layer or stride.
     """
     tokens = is_vision_transformer(spec.name)
-    network = _network(spec, classes, weights_folder, tokens)
+    network = _network(spec, classes, weights_folder, tokens, inputs * spec.channels)
     head = network.get_classifier()  # type: ignore[operator]
     if not isinstance(head, nn.Linear):
         raise ValueError(
@@ -96,7 +102,7 @@ def build_timm(spec: Timm, *, classes: int, weights_folder: Path | None) -> Clas
             "Choose another network."
         )
     _detach_head(network, head)
-    cut = None if spec.feature_layer is None else cut_at(network, spec.feature_layer, channels=spec.channels)
+    cut = None if spec.feature_layer is None else cut_at(network, spec.feature_layer, channels=inputs * spec.channels)
     if spec.frozen is not None:
         freeze(network, spec.frozen)
     mean, deviation = normalisation_of(network, channels=spec.channels, pretrained=spec.weights is not None)
@@ -108,7 +114,7 @@ def build_timm(spec: Timm, *, classes: int, weights_folder: Path | None) -> Clas
     )
 
 
-def _network(spec: Timm, classes: int, weights_folder: Path | None, tokens: bool) -> nn.Module:
+def _network(spec: Timm, classes: int, weights_folder: Path | None, tokens: bool, channels: int) -> nn.Module:
     settings: dict[str, Any] = {} if spec.output_stride is None else {"output_stride": spec.output_stride}
     if tokens:
         settings |= {"dynamic_img_size": True, "dynamic_img_pad": True, "global_pool": "avg", "fc_norm": False}
@@ -118,7 +124,7 @@ def _network(spec: Timm, classes: int, weights_folder: Path | None, tokens: bool
             weights=spec.weights,
             weights_folder=weights_folder,
             num_classes=classes,
-            in_chans=spec.channels,
+            in_chans=channels,
             drop_rate=0.0 if tokens else spec.dropout,
             **settings,
         )

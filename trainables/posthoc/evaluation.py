@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from trainables.metrics import evaluate_splits, predictive_entropy
+from torch import Tensor
+
+from trainables.metrics import disagreement, evaluate_splits, mutual_information, predictive_entropy
+from trainables.multilabel import AnyPredictions
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, evaluated_splits
 from trainables.posthoc.stopwatch import Stopwatch
 from trainables.spec import Evaluation
@@ -12,6 +15,7 @@ from trainables.studies import study_metrics
 def run(task: Evaluation, network: TrainedNetwork) -> PosthocResult:
     """Metrics on val, calib and test, and the predictive entropy of their images as `entropy/<split>`.
 
+    Of a network of several heads also what they do not agree on: `mutual_information/<split>`, `disagreement/<split>`.
     Where the data set knows studies (visits) of several images, also the metrics of studies, as `split/study_accuracy`.
     """
     watch = Stopwatch()
@@ -24,7 +28,15 @@ def run(task: Evaluation, network: TrainedNetwork) -> PosthocResult:
             metrics, remarks = {**metrics, **of_studies}, (*remarks, *said)
     return PosthocResult(
         metrics=metrics,
-        tensors={f"entropy/{each.split}": predictive_entropy(each) for each in predictions},
+        tensors={name: tensor for each in predictions for name, tensor in _per_image(each).items()},
         remarks=remarks,
         seconds=watch.seconds,
     )
+
+
+def _per_image(predictions: AnyPredictions) -> dict[str, Tensor]:
+    tensors = {f"entropy/{predictions.split}": predictive_entropy(predictions)}
+    if predictions.members > 1:
+        tensors[f"mutual_information/{predictions.split}"] = mutual_information(predictions)
+        tensors[f"disagreement/{predictions.split}"] = disagreement(predictions)
+    return tensors

@@ -34,7 +34,7 @@ class TrainedNetwork(Protocol):
         ...
 
     def predictions(self, split: SplitName) -> AnyPredictions:
-        """Logits from the one pass after training; one member."""
+        """Logits from the one pass after training; one member, or one for each head of a MIMO network."""
         ...
 
     def snapshots(self, split: SplitName) -> AnyPredictions:

@@ -37,7 +37,7 @@ from trainables.posthoc.posterior import (
 )
 from trainables.posthoc.stopwatch import Stopwatch
 from trainables.predictions import Predictions
-from trainables.spec import Laplace
+from trainables.spec import Laplace, heads_of
 
 # peak of fit and decomposition, measured at P = 3,204: 6.1 to 6.4 matrices of doubles
 FULL_MATRICES = 7
@@ -85,6 +85,20 @@ def require_memory(task: Laplace, head: nn.Linear) -> None:
     )
 
 
+def require_one_head(task: Laplace, network: TrainedNetwork) -> None:
+    """Refuse a network of several heads: each is trained on its own targets, and the library knows a single likelihood.
+
+    Raises:
+        ValueError: a MIMO network of more than one member.
+    """
+    heads = heads_of(network.spec.model)
+    if heads > 1:
+        raise ValueError(
+            f"The task {task.name!r} is defined for one head, and {network.key} is a MIMO network of {heads}. Take it out of "
+            "the sweep's posthoc; evaluation, temperature, aopc and ensembles work. Or set model/members to 1."
+        )
+
+
 def run(task: Laplace, network: TrainedNetwork) -> PosthocResult:
     """Fit on train, choose the prior precision, predict val, calib and test.
 
@@ -92,9 +106,10 @@ def run(task: Laplace, network: TrainedNetwork) -> PosthocResult:
     Tensors: the posterior (`load_posterior` reads it). Seconds: fit, prior_precision, predict; import and evaluate apart.
 
     Raises:
-        ValueError: the network predicts several labels an image.
+        ValueError: the network predicts several labels an image, or has several heads.
         NotEnoughMemoryError: the full structure does not fit.
     """
+    require_one_head(task, network)
     watch, head = Stopwatch(), network.head()
     require_memory(task, head)
     train = class_predictions(task, network, "train")

@@ -29,11 +29,13 @@ from trainables.spec.loss import (
 )
 from trainables.spec.models import (
     FrozenHead,
+    Mimo,
     ModelSpec,
     PaperCNN,
     Pooling,
     SmallCNN,
     Timm,
+    heads_of,
     initial_weights,
     without_weights,
 )
@@ -84,6 +86,7 @@ __all__ = [
     "LossSpec",
     "McDropout",
     "MedMnist",
+    "Mimo",
     "ModelSpec",
     "Mura",
     "NetworkTask",
@@ -113,6 +116,7 @@ __all__ = [
     "fit_key",
     "from_plain",
     "has_dropout",
+    "heads_of",
     "images_key",
     "initial_weights",
     "nearest",

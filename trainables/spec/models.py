@@ -110,14 +110,66 @@ class PaperCNN:
             require_rate("model/dropout", self.dropout)
 
 
-ModelSpec: TypeAlias = SmallCNN | Timm | FrozenHead | PaperCNN
+@dataclass(frozen=True, kw_only=True)
+class Mimo:
+    """One timm network that reads M images at once and answers for each with a head of its own (Havasi et al. 2021).
+
+    In training the M images of a slot are different ones, so that M networks share one body; to predict, an image is given
+    to all M inputs, and the M heads are the members of an ensemble that costs a single pass. The first layer is random for
+    M inputs; with weights, the filters summed over the colours are repeated for each of the M inputs and divided by M, so
+    that an image given M times looks to it as it does to the plain network. One member is the plain network.
+
+    Attributes:
+        name: timm's name, such as `resnet18` or `densenet121`.
+        members: M, images at once and heads.
+        input_repetition: share of the slots of a batch whose M images are the same one (the paper's rho).
+        batch_repetition: how many slots of a step each image is in, for every input; the step costs as many times more.
+        weights: file name of local weights in the weights folder, or None for random ones.
+        dropout: rate in front of the heads.
+        output_stride: pixels to a cell of the last feature map, see `Timm`.
+        feature_layer: the layer whose output is the feature map that explanations show, see `Timm`.
+    """
+
+    kind: Literal["mimo"] = "mimo"
+    name: str
+    members: int = 3
+    input_repetition: float = 0.0
+    batch_repetition: int = 1
+    weights: str | None = None
+    dropout: float = 0.0
+    output_stride: Literal[8, 16, 32] | None = None
+    feature_layer: str | None = None
+
+    def __post_init__(self) -> None:
+        require_rate("model/dropout", self.dropout)
+        if self.members < 1:
+            raise ValueError(
+                f"model/members is {self.members}; a network answers with a head at least. Give 1 or more."
+            )
+        if not 0 <= self.input_repetition <= 1:
+            raise ValueError(
+                f"model/input_repetition is {self.input_repetition}; it is a share of the batch and lies in [0, 1]: 0 for "
+                "independent inputs, 1 for the same image at all of them."
+            )
+        if self.batch_repetition < 1:
+            raise ValueError(
+                f"model/batch_repetition is {self.batch_repetition}; each image is in a slot at least. Give 1 or more."
+            )
+
+
+ModelSpec: TypeAlias = SmallCNN | Timm | FrozenHead | PaperCNN | Mimo
+
+
+def heads_of(model: ModelSpec) -> int:
+    """Members that one pass of the network gives."""
+    return model.members if isinstance(model, Mimo) else 1
 
 
 def initial_weights(model: ModelSpec) -> str | None:
     """File name of the weights that training starts from, or None where they are drawn."""
-    return model.weights if isinstance(model, Timm | FrozenHead) else None
+    return model.weights if isinstance(model, Timm | FrozenHead | Mimo) else None
 
 
 def without_weights(model: ModelSpec) -> ModelSpec:
     """The same network for weights that are about to be loaded, so that no file is asked for."""
-    return replace(model, weights=None) if isinstance(model, Timm | FrozenHead) else model
+    return replace(model, weights=None) if isinstance(model, Timm | FrozenHead | Mimo) else model

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import content_key
 from trainables.spec.data import DataSpec, Split
-from trainables.spec.loss import AucMargin, CrossEntropy, LossSpec
-from trainables.spec.models import ModelSpec
+from trainables.spec.loss import AucMargin, ClassDistinct, CrossEntropy, LossSpec
+from trainables.spec.models import ModelSpec, heads_of
 from trainables.spec.optimization import Optimizer, Schedule
 from trainables.spec.sampling import Sampling
 from trainables.spec.versions import VERSIONS
@@ -54,6 +54,13 @@ class TrialSpec:
         return replace(self, loss=first.loss, optimizer=first.optimizer, schedule=first.schedule, first_stage=None)
 
     def __post_init__(self) -> None:
+        losses = (self.loss, self.first_stage.loss) if self.first_stage else (self.loss,)
+        if heads_of(self.model) > 1 and any(isinstance(loss, ClassDistinct) for loss in losses):
+            raise ValueError(
+                f"The loss is class_distinct, on the maps of an image, and the network reads {heads_of(self.model)} images at "
+                "once, whose maps cannot be told apart. Train it with another loss, or take a network of one image: "
+                "model/members 1, or Timm."
+            )
         if not isinstance(self.loss, AucMargin):
             return
         if self.optimizer.kind != "pesg":
