@@ -24,7 +24,8 @@ def mc_dropout_logits(
     backbone runs once and not once a sample.
 
     Sample s draws from a seed made of `seed` and s, so more samples leave the first ones as they are. The masks depend on
-    the place of an image in its batch too. A MIMO network of M heads gives M members a sample. The global random state and every part's mode are left as they were.
+    the place of an image in its batch too. A MIMO network of M heads gives M members a sample. The global random state and
+    every part's mode are left as they were.
 
     Args:
         classifier: the network, on the device of the images.

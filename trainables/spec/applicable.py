@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 
-from trainables.spec.models import ModelSpec, PaperCNN
-from trainables.spec.posthoc import McDropout, NetworkTask, Snapshots
+from trainables.spec.models import ModelSpec, PaperCNN, heads_of
+from trainables.spec.posthoc import Laplace, McDropout, NetworkTask, Snapshots
 from trainables.spec.trial import TrialSpec
 
-OF_SOME_NETWORKS = ("mc_dropout", "snapshots")
+OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace")
 """Kinds of tasks that are not defined for every network."""
 
 PAPERS_WITH_DROPOUT = ("p0", "p1_large", "p4_deeper")
@@ -24,6 +24,8 @@ def why_undefined(task: NetworkTask, spec: TrialSpec) -> str:
         return "the network has no dropout (model/dropout is 0)"
     if isinstance(task, Snapshots) and spec.schedule.cycles < (task.last or 2):
         return f"its schedule has too few cycles ({spec.schedule.cycles}; schedule/cycles)"
+    if isinstance(task, Laplace) and heads_of(spec.model) > 1:
+        return "the network has several heads (model/members)"
     return ""
 
 
