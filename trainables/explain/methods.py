@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from trainables.explain.aopc import BATCH_SIZE
-from trainables.explain.grad_cam import grad_cam
+from trainables.explain.attentive import attentive
+from trainables.explain.class_maps import cam, grad_cam_of, grad_cam_pp, hires_cam, refuses_cam
+from trainables.explain.covering import occlusion, rise
+from trainables.explain.input_gradients import (
+    gradient,
+    guided_backprop,
+    integrated_gradients,
+    refuses_guided_backprop,
+    smooth_grad,
+)
+from trainables.explain.relevance import lrp, refuses_lrp
 from trainables.models.classifier import Classifier
 
 Explain: TypeAlias = Callable[[Classifier, Tensor, Tensor, int], Tensor]
@@ -27,6 +37,7 @@ class Method:
             resolution of the method; non-negative, so that a larger value means more relevance.
         refuses: why it cannot explain a network; empty if it can.
         deterministic: whether the seed changes nothing.
+        of_a_class: whether maps of two classes differ; otherwise a map is of the whole network.
     """
 
     name: str
@@ -34,15 +45,36 @@ class Method:
     explain: Explain
     refuses: Callable[[Classifier], str] = lambda _: ""
     deterministic: bool = True
-
-
-def _grad_cam(classifier: Classifier, images: Tensor, classes: Tensor, seed: int) -> Tensor:
-    maps = grad_cam(classifier, images)
-    return maps[torch.arange(len(images), device=maps.device), classes.to(maps.device)]
+    of_a_class: bool = True
 
 
 METHODS: Mapping[str, Method] = {
-    "grad_cam": Method(name="grad_cam", source="Selvaraju et al. 2017", explain=_grad_cam),
+    method.name: method
+    for method in (
+        Method(name="grad_cam", source="Selvaraju et al. 2017", explain=grad_cam_of),
+        Method(name="cam", source="Zhou et al. 2016", explain=cam, refuses=refuses_cam),
+        Method(name="grad_cam_pp", source="Chattopadhay et al. 2018", explain=grad_cam_pp),
+        Method(name="hires_cam", source="Draelos and Carin 2020", explain=hires_cam),
+        Method(name="gradient", source="Simonyan et al. 2014", explain=gradient),
+        Method(name="smooth_grad", source="Smilkov et al. 2017", explain=smooth_grad, deterministic=False),
+        Method(name="integrated_gradients", source="Sundararajan et al. 2017", explain=integrated_gradients),
+        Method(
+            name="guided_backprop",
+            source="Springenberg et al. 2015",
+            explain=guided_backprop,
+            refuses=refuses_guided_backprop,
+        ),
+        Method(name="occlusion", source="Zeiler and Fergus 2014", explain=occlusion),
+        Method(name="lrp", source="Bach et al. 2015", explain=lrp, refuses=refuses_lrp),
+        Method(
+            name="attentive",
+            source="Kumar et al. (paper P4)",
+            explain=attentive,
+            refuses=refuses_guided_backprop,
+            of_a_class=False,
+        ),
+        Method(name="rise", source="Petsiuk et al. 2018", explain=rise, deterministic=False),
+    )
 }
 
 
