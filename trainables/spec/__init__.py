@@ -25,6 +25,7 @@ from trainables.spec.loss import (
     LossSpec,
     WeightedCrossEntropy,
 )
+from trainables.spec.lungs import Lungs, LungSegmentation, lungs_key
 from trainables.spec.models import (
     FrozenHead,
     ModelSpec,
@@ -76,6 +77,8 @@ __all__ = [
     "ImageTable",
     "Laplace",
     "LossSpec",
+    "LungSegmentation",
+    "Lungs",
     "MedMnist",
     "ModelSpec",
     "Mura",
@@ -106,6 +109,7 @@ __all__ = [
     "from_plain",
     "images_key",
     "initial_weights",
+    "lungs_key",
     "nearest",
     "network_key",
     "posthoc_key",
