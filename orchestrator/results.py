@@ -132,7 +132,7 @@ def _network_row(store: Store, tasks: Sequence[NetworkTask], row: Row) -> Result
     remarks: list[str] = []
     if lungs := lungs_summary(store, row.lungs_key):
         metrics |= prefixed("lungs", lungs["metrics"])
-        seconds |= prefixed("lungs", lungs["seconds"])
+        seconds |= {f"lungs/{stage}": value for stage, value in lungs["seconds"].items()}
         remarks.append(lungs_remark(lungs["metrics"]))
     for task, key, manifest in found(store, tasks, row.network):
         metrics |= prefixed(task.name, manifest.meta["metrics"])
