@@ -39,6 +39,7 @@ from trainables.spec import (
 )
 
 SEGMENTATION = LungSegmentation(widths=(4, 8, 16), epochs=3, size=32, learning_rate=1e-2, batch_size=8)
+MASKED = Lungs(how="mask", segmentation=SEGMENTATION)
 SHORT = Schedule(epochs=2, batch_size=16)
 
 
@@ -70,9 +71,10 @@ SWEEP = Sweep(
 )
 
 
-def start(storage: Path, data: Path | None, sweep: Sweep = SWEEP) -> bool:
+def start(storage: Path, data: Path | None, sweep: Sweep = SWEEP, *, retry_failed: bool = False) -> bool:
     source = DataSource(root=data, patients=data.parent / "patients.csv" if data else None)
     launch = Launch(sweep=sweep, overrides=Overrides(), name="tiny", storage=storage, source=source)
+    launch = replace(launch, retry_failed=retry_failed)
     return run_sweep(launch, InlineExecutor()).finished
 
 
@@ -139,6 +141,24 @@ def test_a_u_net_that_is_gone_is_made_again_and_is_the_same(storage: Path, tmp_p
         torch.equal(first[name], each)
         for name, each in load_file(Store(again).folder(lungs) / "weights.safetensors").items()
     )
+
+
+def test_a_u_net_that_failed_is_told_and_trained_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, storage = write(tmp_path, images=64), tmp_path / "runs"
+    masked = replace(SWEEP, space=lambda trial: replace(space(trial), lungs=MASKED, first_stage=None), trials=1)
+    with monkeypatch.context() as patched:
+        patched.setattr("trainables.segmentation.overlap", lambda *_: (_ for _ in ()).throw(FloatingPointError("nan")))
+        start(storage, data, masked)
+        (row, *_) = Ledger(storage, "tiny").rows()
+        assert row.state == "failed"
+        assert "In the lung segmentation: FloatingPointError: nan" in row.reason
+        assert not Store(storage).exists(row.lungs_key)
+    assert start(storage, data, masked, retry_failed=True)
+    (row, *_) = Ledger(storage, "tiny").rows()
+    assert row.state == "completed"
+    assert audit(Store(storage), Ledger(storage, "tiny"), None).ok
 
 
 def test_data_without_masks_are_refused_before_anything_is_made(tmp_path: Path) -> None:

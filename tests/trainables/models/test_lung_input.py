@@ -44,7 +44,7 @@ def first_convolution(module: nn.Module) -> nn.Conv2d:
 
 
 @pytest.mark.parametrize(
-    "model", [SMALL, PaperCNN(name="p0"), Timm(name="resnet18"), Timm(name="resnet18", channels=3)]
+    "model", [SMALL, PaperCNN(name="p0"), Timm(name="resnet10t"), Timm(name="resnet10t", channels=3)]
 )
 def test_a_masked_network_is_the_plain_one_on_the_image_times_the_map(model: ModelSpec) -> None:
     plain = build_model(model, classes=3, seed=1, size=32).eval()
@@ -55,7 +55,7 @@ def test_a_masked_network_is_the_plain_one_on_the_image_times_the_map(model: Mod
         torch.testing.assert_close(masked(images), plain(images * soft))
 
 
-@pytest.mark.parametrize("model", [SMALL, Timm(name="resnet18"), Timm(name="resnet18", channels=3)])
+@pytest.mark.parametrize("model", [SMALL, Timm(name="resnet10t"), Timm(name="resnet10t", channels=3)])
 def test_the_map_as_a_channel_adds_its_own_filters_to_the_first_layer(model: ModelSpec) -> None:
     plain = build_model(model, classes=3, seed=1, size=32).eval()
     beside = build_model(model, classes=3, seed=1, size=32, lungs=CHANNEL).eval()
@@ -69,7 +69,7 @@ def test_the_map_as_a_channel_adds_its_own_filters_to_the_first_layer(model: Mod
         assert (before - plain(images)).abs().max() > 1e-6
 
 
-@pytest.mark.parametrize("model", [FrozenHead(backbone="vgg16"), Timm(name="resnet18", frozen="layer1")])
+@pytest.mark.parametrize("model", [FrozenHead(backbone="vgg16"), Timm(name="resnet10t", frozen="layer1")])
 def test_a_frozen_first_layer_takes_no_channel(model: ModelSpec) -> None:
     with pytest.raises(ValueError, match="would never learn what the map means"):
         replace(TRIAL, model=model, lungs=CHANNEL)
@@ -104,6 +104,16 @@ def test_a_state_continues_without_another_look_at_the_u_net() -> None:
     again.run_epoch()
     for name, each in through.evaluated.state_dict().items():
         assert torch.equal(again.evaluated.state_dict()[name], each), name
+
+
+def test_a_frozen_backbone_behind_a_map_looks_at_each_image_once() -> None:
+    data, _ = drawn(images=32)
+    spec = replace(TRIAL, model=Timm(name="resnet10t", frozen="backbone"))
+    weights = dict(build_lung_map(SEGMENTATION).state_dict())
+    cached = Training(spec, data, lungs=weights)
+    plain = Training(spec, data, lungs=weights, cache_features=False)
+    assert cached.frozen is not None
+    assert cached.run_epoch().metrics == pytest.approx(plain.run_epoch().metrics, abs=1e-5)
 
 
 def test_training_without_the_weights_of_a_u_net_is_refused() -> None:
