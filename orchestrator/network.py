@@ -116,7 +116,7 @@ class StoredNetwork:
         from trainables.spec import without_weights
 
         model = without_weights(self.spec.model)  # the trained weights replace the initial ones
-        classifier = build_model(model, classes=len(self.classes), seed=0, size=self.size)
+        classifier = build_model(model, classes=len(self.classes), seed=0, size=self.size, lungs=self.spec.lungs)
         classifier.load_state_dict(load_file(self.folder / "weights.safetensors"))
         return classifier.eval()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestrator.lungs import lungs_remark, lungs_summary
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from search_spaces.objective import Objective
@@ -157,6 +158,10 @@ def _network_row(store: Store, tasks: Sequence[NetworkTask], row: Row) -> Result
     seconds = _training_seconds(row)
     results: dict[str, str] = {}
     remarks: list[str] = []
+    if lungs := lungs_summary(store, row.lungs_key):
+        metrics |= prefixed("lungs", lungs["metrics"])
+        seconds |= {f"lungs/{stage}": value for stage, value in lungs["seconds"].items()}
+        remarks.append(lungs_remark(lungs["metrics"]))
     for task, key, manifest in found(store, tasks, row.network):
         metrics |= prefixed(task.name, manifest.meta["metrics"])
         seconds |= {f"{task.name or task.kind}/{stage}": value for stage, value in manifest.meta["seconds"].items()}

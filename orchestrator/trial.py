@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.computation import compute
 from orchestrator.data import open_data
+from orchestrator.lungs import lung_weights, lungs_summary, make_lungs
 from orchestrator.provenance import provenance
 from orchestrator.snapshots import save_snapshots
 from orchestrator.storage.ledger import Report
@@ -33,6 +34,7 @@ class TrialJob:
         spec: description as JSON values.
         key, fit_key, data_key: keys of the network, its chain and its data.
         first_key, first_fit_key: keys of the first stage's network and chain, or empty texts.
+        lungs_key: key of the lungs' U-Net, or an empty text.
         storage: the storage folder.
         threads: CPU threads of the worker; weights are equal bit for bit under an equal number.
         weights_folder: where local weight files lie, or an empty text.
@@ -48,6 +50,7 @@ class TrialJob:
     storage: str
     first_key: str = ""
     first_fit_key: str = ""
+    lungs_key: str = ""
     threads: int = 1
     weights_folder: str = ""
     schedules: bool = True
@@ -81,11 +84,15 @@ class TrialRun:
     def step(self) -> Report:
         """Compute the next epoch, or return the last report of what is complete already.
 
-        While the first of two stages is trained the report is of epoch 0 and says nothing else.
+        While the lungs' U-Net or the first of two stages is trained the report is of epoch 0 and says nothing else.
         """
         if self.store.exists(self.job.key):
             self._late_tasks()
             return stored_reports(self.store, self.job.fit_key)[-1]
+        lungs = self.spec.lungs
+        if lungs is not None and not self.store.exists(self.job.lungs_key):
+            make_lungs(self.store, self.job.lungs_key, lungs.segmentation, self.job.data_key, self.job.threads)
+            return _nothing_yet()
         if self._first is not None and self._lacks_first_stage():
             return self._step_first(self._first)
         training = self._continued()
@@ -123,7 +130,7 @@ class TrialRun:
                 first.step()
             except Exception as failure:
                 raise RuntimeError(f"In the first stage: {type(failure).__name__}: {failure}") from failure
-        return Report(epoch=0, metrics={}, best_epoch=0, finished=False, time=time.time())
+        return _nothing_yet()
 
     def _late_tasks(self) -> None:
         for plain in self.job.late_tasks:
@@ -141,7 +148,8 @@ class TrialRun:
 
             torch.set_num_threads(self.job.threads)
             folder = Path(self.job.weights_folder) if self.job.weights_folder else None
-            self._training = Training(self.spec, self._data(), weights_folder=folder)
+            lungs = lung_weights(self.store, self.job.lungs_key) if self.job.lungs_key else None
+            self._training = Training(self.spec, self._data(), weights_folder=folder, lungs=lungs)
             self._load_last(self._training)
             self._first = None  # what it held in memory goes
         return self._training
@@ -230,6 +238,7 @@ class TrialRun:
                 "data": self.job.data_key,
                 "fit": self.job.fit_key,
                 **({"first_stage": self.job.first_key} if self.job.first_key else {}),
+                **({"lungs": lungs_summary(self.store, self.job.lungs_key)} if self.job.lungs_key else {}),
                 "epochs": report.epoch,
                 "best_epoch": report.best_epoch,
                 "classes": list(data.classes),
@@ -239,6 +248,11 @@ class TrialRun:
             }
         )
         self._training = None
+
+
+def _nothing_yet() -> Report:
+    """What is said while something is made that the trial's own epochs need."""
+    return Report(epoch=0, metrics={}, best_epoch=0, finished=False, time=time.time())
 
 
 def step_name(epoch: int) -> str:

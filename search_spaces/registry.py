@@ -15,6 +15,7 @@ from trainables.spec import nearest
 SPACES: dict[str, str] = {
     "demo": "Embedded synthetic radiographs: backbone, loss, dropout and learning rate, with every post-hoc task.",
     "covid": "COVID-19 Radiography layout: a ResNet-18 at 128 px, chosen by reliability.",
+    "covid_lungs": "COVID-19 Radiography with lung masks: the image alone, masked by a map of the lungs, or beside it.",
     "mura": "MURA: the body part on a radiograph, or whether it is abnormal.",
     "chexpert": "CheXpert: five findings, and what uncertain labels count as.",
     "imageclef": "ImageCLEF medical annotation (IRMA): what a radiograph shows.",

@@ -27,6 +27,7 @@ from trainables.losses.variables import TrainedLoss, begin_epoch, load_variables
 from trainables.metrics import headline, prefixed, right_and_known
 from trainables.mimo import each_member, mix
 from trainables.models import Classifier, build_model
+from trainables.models.lung_input import load_lungs
 from trainables.multilabel import AnyPredictions
 from trainables.optimization import (
     AUTOCAST,
@@ -62,6 +63,7 @@ class Training:
         device: where to train.
         weights_folder: where local weight files lie.
         cache_features: whether a frozen backbone looks at each image once and not once an epoch, where that is possible.
+        lungs: trained weights of the U-Net, for a trial with lungs.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Training:
         device: torch.device | None = None,
         weights_folder: Path | None = None,
         cache_features: bool = True,
+        lungs: dict[str, Tensor] | None = None,
     ) -> None:
         self.spec = spec
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -81,9 +84,11 @@ class Training:
         self.classes = data.classes
         require_classes(spec.schedule, data.classes)
         size = data.pixels.shape[1]
+        classes, seed = len(data.classes), spec.seed
         model = build_model(
-            spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder, size=size
+            spec.model, classes=classes, seed=seed, weights_folder=weights_folder, size=size, lungs=spec.lungs
         )
+        load_lungs(model, lungs)
         self.classifier: Classifier = model.to(self.device)
         targets = torch.from_numpy(self.train.targets.copy())
         drawn = draw_weights(targets, spec.sampling)

@@ -56,6 +56,7 @@ class Row:
         fit_key: key of the chain of epochs.
         data_key: key of the prepared data.
         first_key, first_fit_key: the same two of the first stage; empty for a training in one stage.
+        lungs_key: key of the U-Net that maps the lungs; empty for a network without.
         params, distributions: what Optuna drew, and from what, as JSON.
         state: where it stands; a `stopped` one was ended by the scheduler.
         reports: one an epoch, in order.
@@ -72,6 +73,7 @@ class Row:
     data_key: str
     first_key: str = ""
     first_fit_key: str = ""
+    lungs_key: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     distributions: dict[str, str] = field(default_factory=dict)
     state: TrialState = "running"
@@ -101,8 +103,8 @@ class Row:
 
     @property
     def trained(self) -> list[str]:
-        """Keys of the networks of its stages, its own at the end."""
-        return [key for key in (self.first_key, self.key) if key]
+        """Keys of the lungs' U-Net and of the networks of its stages, its own at the end."""
+        return [key for key in (self.lungs_key, self.first_key, self.key) if key]
 
     @property
     def best(self) -> Report | None:

@@ -228,6 +228,7 @@ class SweepDriver:
             data_key=keys.data,
             first_key=keys.first.network if keys.first else "",
             first_fit_key=keys.first.fit if keys.first else "",
+            lungs_key=keys.lungs,
         )
 
     def _add(self, row: Row) -> None:
@@ -266,6 +267,7 @@ class SweepDriver:
             data_key=row.data_key,
             first_key=row.first_key,
             first_fit_key=row.first_fit_key,
+            lungs_key=row.lungs_key,
             storage=str(self._store.root),
             threads=self.sweep.resources.cpus,
             weights_folder=named_folder(weights_folder()),

@@ -129,6 +129,8 @@ def run_sweep(
         launch = with_added_tasks(launch, ledger)
         preparation = Preparation(store, launch.source, _tell_decoding(observers, signals), _tell_ready(observers))
         specs = sample_specs(launch)
+        for spec in specs:
+            preparation.require_lung_masks(spec)
         prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
         launch = _for_its_data(launch, {preparation.multilabel(spec.data) for spec in specs}, observers)
         wanted = define(

@@ -22,6 +22,7 @@ from trainables.spec import (
     fit_key,
     images_key,
     initial_weights,
+    lungs_key,
     network_key,
 )
 
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialKeys:
-    """Keys of a trial: its data, its chain of epochs, its network; and of its first stage if it has two."""
+    """Keys of a trial: its data, its chain of epochs, its network; of its first stage if it has two, of its lungs' U-Net."""
 
     data: str
     fit: str
     network: str
     first: TrialKeys | None = None
+    lungs: str = ""
 
 
 class Preparation:
@@ -66,10 +68,30 @@ class Preparation:
 
     def keys(self, spec: TrialSpec) -> TrialKeys:
         """Keys of a trial; its data are in the store when this returns."""
+        self.require_lung_masks(spec)
         data = self.data(spec.data, spec.split)
         first = self.keys(spec.first_trial) if spec.first_trial else None
-        inputs = [data, *self._weights(spec), *([first.network] if first else [])]
-        return TrialKeys(data=data, fit=fit_key(spec, inputs), network=network_key(spec, inputs), first=first)
+        lungs = lungs_key(spec.lungs.segmentation, [data]) if spec.lungs else ""
+        inputs = [data, *self._weights(spec), *([first.network] if first else []), *([lungs] if lungs else [])]
+        fit, network = fit_key(spec, inputs), network_key(spec, inputs)
+        return TrialKeys(data=data, fit=fit, network=network, first=first, lungs=lungs)
+
+    def require_lung_masks(self, spec: TrialSpec) -> None:
+        """Refuse a trial with lungs on a data set without their masks.
+
+        Raises:
+            ValueError: no image has a mask, or some have none.
+        """
+        if spec.lungs is None:
+            return
+        masks = () if isinstance(spec.data, Synthetic) else self._listed(spec.data)[0].lung_masks
+        if not masks or None in masks:
+            found = f"{masks.count(None)} of {len(masks)} images have" if masks else f"{spec.data.kind!r} images have"
+            raise ValueError(
+                f"lungs/how is {spec.lungs.how!r}, and its U-Net learns from lung masks, but {found} none. Give a data set in "
+                "the COVID-19 Radiography layout with a mask for every image (<class>/masks/<name of the image>), or train "
+                "without lungs (in covid_lungs: --set lungs=none)."
+            )
 
     def data(self, spec: DataSpec, split: Split) -> str:
         """Key of a decoded and split data set, which is in the store when this returns."""

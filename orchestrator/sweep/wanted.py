@@ -43,6 +43,7 @@ def _stopped_trial(row: Row, storage: str) -> TrialJob:
         data_key=row.data_key,
         first_key=row.first_key,
         first_fit_key=row.first_fit_key,
+        lungs_key=row.lungs_key,
         storage=storage,
     )
 

@@ -79,7 +79,13 @@ def network_run(store: Store, sweep: str, facts: NetworkFacts) -> RunUpdate:
         end_ms=round(ended * 1000),
         params=_params(first),
         tags=_tags(facts, "interrupted" if interrupted else facts.state),
-        metrics=[*_first_history(store, row), *_history(row), *_summary(facts), *_posthoc_metrics(facts)],
+        metrics=[
+            *_first_history(store, row),
+            *_history(row),
+            *_summary(facts),
+            *_posthoc_metrics(facts),
+            *_lungs(facts),
+        ],
         artifacts=artifacts,
     )
 
@@ -110,6 +116,7 @@ def _tags(facts: NetworkFacts, state: str) -> dict[str, str]:
         "orchestrator.fit": row.fit_key,
         "orchestrator.data": row.data_key,
         **({"orchestrator.first_stage": row.first_key} if row.first_key else {}),
+        **({"orchestrator.lungs": row.lungs_key} if row.lungs_key else {}),
         "orchestrator.commit": facts.commit,
         "orchestrator.failed_tasks": " ".join(facts.failed_tasks) or "none",
     }
@@ -162,6 +169,13 @@ def _posthoc_metrics(facts: NetworkFacts) -> Iterator[MetricPoint]:
             f"seconds/{task.name or task.kind}/{stage}": each for stage, each in manifest.meta["seconds"].items()
         }
         yield from _points({**named, **seconds}, step, round(manifest.committed_at * 1000))
+
+
+def _lungs(facts: NetworkFacts) -> Iterator[MetricPoint]:
+    """How well the maps of the lungs fit to masks, at the network's epoch."""
+    if facts.network is not None and (lungs := facts.network.meta.get("lungs")):
+        step = facts.longest.best.epoch if facts.longest.best else 0
+        yield from _points(prefixed("lungs", lungs["metrics"]), step, round(facts.network.committed_at * 1000))
 
 
 def _points(metrics: Mapping[str, float | None], step: int, time_ms: int) -> Iterator[MetricPoint]:

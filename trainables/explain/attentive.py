@@ -65,7 +65,7 @@ class DeconvReLU(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Any shape."""
-        result: Tensor = _BothWays.apply(values)  # type: ignore[no-untyped-call]
+        result: Tensor = _BothWays.apply(values)
         return result
 
 

@@ -142,9 +142,9 @@ def _without_norms(layers: list[nn.Module]) -> list[nn.Module] | None:
         if not isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
             folded.append(layer)
         elif folded and isinstance(folded[-1], nn.Conv2d):
-            folded[-1] = fuse_conv_bn_eval(folded[-1], layer)  # type: ignore[type-var]
+            folded[-1] = fuse_conv_bn_eval(folded[-1], layer)
         elif folded and isinstance(folded[-1], nn.Linear):
-            folded[-1] = nn.utils.fusion.fuse_linear_bn_eval(folded[-1], layer)  # type: ignore[type-var]
+            folded[-1] = nn.utils.fusion.fuse_linear_bn_eval(folded[-1], layer)
         else:
             return None
     return folded

@@ -7,11 +7,17 @@ from pathlib import Path
 import torch
 
 from trainables.models.classifier import Classifier
-from trainables.spec import FrozenHead, Mimo, ModelSpec, PaperCNN, SmallCNN
+from trainables.spec import FrozenHead, Lungs, Mimo, ModelSpec, PaperCNN, SmallCNN
 
 
 def build_model(
-    spec: ModelSpec, *, classes: int, seed: int, weights_folder: Path | None = None, size: int | None = None
+    spec: ModelSpec,
+    *,
+    classes: int,
+    seed: int,
+    weights_folder: Path | None = None,
+    size: int | None = None,
+    lungs: Lungs | None = None,
 ) -> Classifier:
     """Build a network with weights drawn from the seed, in the memory format that convolutions are fastest in.
 
@@ -21,10 +27,15 @@ def build_model(
         seed: determines the random weights; the global random state is left as it was.
         weights_folder: where local weight files lie.
         size: side of the images in pixels, which dense layers on a flattened map depend on; the paper's where left out.
+        lungs: the map of the lungs in front of it, by a U-Net whose trained weights are to be loaded.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = _build(spec, classes, weights_folder, size)
+        if lungs is not None:
+            from trainables.models.lung_input import with_lungs
+
+            classifier = with_lungs(classifier, lungs)
     return classifier.to(memory_format=torch.channels_last)
 
 

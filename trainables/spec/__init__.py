@@ -27,6 +27,7 @@ from trainables.spec.loss import (
     LossSpec,
     WeightedCrossEntropy,
 )
+from trainables.spec.lungs import Lungs, LungSegmentation, lungs_key
 from trainables.spec.models import (
     FrozenHead,
     Mimo,
@@ -84,6 +85,8 @@ __all__ = [
     "ImageTable",
     "Laplace",
     "LossSpec",
+    "LungSegmentation",
+    "Lungs",
     "McDropout",
     "MedMnist",
     "Mimo",
@@ -119,6 +122,7 @@ __all__ = [
     "heads_of",
     "images_key",
     "initial_weights",
+    "lungs_key",
     "nearest",
     "network_key",
     "posthoc_key",

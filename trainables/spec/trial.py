@@ -9,6 +9,7 @@ from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import content_key
 from trainables.spec.data import DataSpec, Split
 from trainables.spec.loss import AucMargin, ClassDistinct, CrossEntropy, LossSpec
+from trainables.spec.lungs import Lungs
 from trainables.spec.models import ModelSpec, heads_of
 from trainables.spec.optimization import Optimizer, Schedule
 from trainables.spec.sampling import Sampling
@@ -32,6 +33,7 @@ class TrialSpec:
         seed: seeds the weights, the order of the images, the augmentation and dropout.
         first_stage: how the network is trained beforehand: training begins with the best weights of that stage, and
             `loss`, `optimizer` and `schedule` are those of the second one. None for a training in one stage.
+        lungs: how a map of the lungs comes into the network's input; None for the image alone.
     """
 
     data: DataSpec
@@ -44,6 +46,7 @@ class TrialSpec:
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
     first_stage: Stage | None = None
+    lungs: Lungs | None = None
 
     @property
     def first_trial(self) -> TrialSpec | None:
@@ -61,6 +64,8 @@ class TrialSpec:
                 "once, whose maps cannot be told apart. Train it with another loss, or take a network of one image: "
                 "model/members 1, or Timm."
             )
+        if self.lungs is not None:
+            self.lungs.require_fits(self.model)
         if not isinstance(self.loss, AucMargin):
             return
         if self.optimizer.kind != "pesg":
@@ -91,8 +96,8 @@ def images_key(size: int, fingerprint: str) -> str:
 
 
 def network_key(spec: TrialSpec, inputs: Sequence[str]) -> str:
-    """Key of the trained network: its description, the keys of the data set and of the first stage's network if there is
-    one, and the fingerprint of initial weights.
+    """Key of the trained network: its description, the keys of the data set, of the first stage's network and of the lungs'
+    U-Net if there are such, and the fingerprint of initial weights.
     """
     return content_key("network", version=VERSIONS["fit"], settings=spec, inputs=inputs)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 VERSIONS: dict[str, int] = {
     "data": 2,
     "decode": 1,
+    "lungs": 1,
     "fit": 2,
     "predict": 2,
     "evaluation": 2,
@@ -30,6 +31,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "trainables.data.external",
     ),
     "decode": ("trainables.data.decode_all", "trainables.data.readers"),
+    "lungs": ("trainables.segmentation",),
     "fit": ("trainables.fit",),
     "predict": ("trainables.predict",),
     "evaluation": ("trainables.posthoc.evaluation",),
