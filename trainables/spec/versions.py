@@ -15,7 +15,7 @@ VERSIONS: dict[str, int] = {
     "temperature": 2,
     "laplace": 2,
     "aopc": 2,
-    "ensemble": 2,
+    "ensemble": 3,
     "baseline": 2,
 }
 
