@@ -24,6 +24,7 @@ TASKS = {
     "laplace_full": "Laplace, full",
     "aopc": "Grad-CAM and AOPC",
     "ensemble": "ensemble",
+    "calibrated_members": "temperature of each member",
 }
 
 
