@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from trainables.posthoc import PosthocResult
 
 
-def compute(
-    store: Store, task: PosthocSpec, key: str, members: Sequence[str], inputs: Sequence[str] = ()
-) -> None:
+def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str], inputs: Sequence[str] = ()) -> None:
     """Run one task on stored networks and commit the result under its key.
 
     Args:

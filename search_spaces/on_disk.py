@@ -39,12 +39,14 @@ CLASS_TASKS: tuple[PosthocSpec, ...] = (
     Aopc(cells=8, images=100),
     PixelBaseline(),
     Ensemble(members="top", size=4),
+    Ensemble(members="greedy", size=10),
 )
 LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
     Temperature(),
     PixelBaseline(),
     Ensemble(members="top", size=4),
+    Ensemble(members="greedy", size=10),
 )
 
 

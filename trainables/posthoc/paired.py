@@ -40,10 +40,11 @@ class Difference:
 def paired_difference(
     one: Statistic, other: Statistic, groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Difference | None:
-    """one - other, on all images and on resamples of the groups.
+    """Difference of two statistics, one less other, on all images and on resamples of the groups.
 
     Args:
-        one, other: statistics of the same images; NaN where they are not defined on a resample, which is then left out.
+        one: a statistic; NaN where it is not defined on a resample, which is then left out.
+        other: a statistic of the same images.
         groups: of each image: what is drawn together, such as its patient. At least 10 of them give an interval.
         resamples: how many.
         seed: of the draws.
@@ -81,7 +82,8 @@ def improvements(
     """How much better `one` is, above 0 in every metric: NLL and calibration error are other - one.
 
     Args:
-        one, other: predictions about the same images.
+        one: what is better or not.
+        other: predictions about the same images.
         groups: see `paired_difference`.
         ranks: also accuracy and AUROC, which a temperature leaves as they are.
 

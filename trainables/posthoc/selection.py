@@ -58,7 +58,9 @@ class Library:
 
     def __init__(self, predictions: Sequence[AnyPredictions], metric: Metric) -> None:
         if not predictions:
-            raise ValueError("A selection needs a candidate. Wait for the trainings, then pass at least one prediction.")
+            raise ValueError(
+                "A selection needs a candidate. Wait for the trainings, then pass at least one prediction."
+            )
         for other in predictions[1:]:
             require_same_images(predictions[0], other)
         self.metric = metric

@@ -17,7 +17,10 @@ from tests.orchestrator.sweep.tiny import SWEEP, start
 from trainables.multilabel import load_predictions
 from trainables.spec import Ensemble, Evaluation, Temperature, posthoc_key
 
-GREEDY, OF = Ensemble(members="greedy", size=4, sizes=(1, 2), draws=3), Ensemble(members="top", size=3, of="temperature")
+GREEDY, OF = (
+    Ensemble(members="greedy", size=4, sizes=(1, 2), draws=3),
+    Ensemble(members="top", size=3, of="temperature"),
+)
 TASKS = {"posthoc": (Evaluation(), Temperature(), GREEDY, OF), "scheduler": None, "trials": 3, "member_seeds": 0}
 
 

@@ -41,16 +41,12 @@ def test_groups_are_drawn_whole_and_as_many_as_there_are():
 def test_the_interval_is_that_of_a_slow_loop_over_the_same_draws():
     one, other = predictions(seed=1, images=90), predictions(seed=1, images=90, temperature=3.0)
     groups = [f"patient-{n // 2}" for n in range(90)]
-    losses = [
-        -each.pooled_log_probs().gather(1, each.targets[:, None])[:, 0].numpy() for each in (other, one)
-    ]
+    losses = [-each.pooled_log_probs().gather(1, each.targets[:, None])[:, 0].numpy() for each in (other, one)]
     slow = [
         float(np.average(losses[0], weights=weights) - np.average(losses[1], weights=weights))
         for weights in torch.cat(list(resampled(groups, 300, seed=0))).numpy()
     ]
-    found = paired_difference(
-        statistics_of(other)["nll"], statistics_of(one)["nll"], groups, resamples=300
-    )
+    found = paired_difference(statistics_of(other)["nll"], statistics_of(one)["nll"], groups, resamples=300)
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, (0.025, 0.975))))
     assert found.value == pytest.approx(losses[0].mean() - losses[1].mean())
 
@@ -87,5 +83,7 @@ def test_few_groups_give_no_interval():
 
 def test_what_is_not_defined_has_no_gain():
     one = predictions(images=30)
-    absent = type(one)(logits=one.logits, targets=torch.zeros(30, dtype=torch.int64), image_ids=one.image_ids, split="test")
+    absent = type(one)(
+        logits=one.logits, targets=torch.zeros(30, dtype=torch.int64), image_ids=one.image_ids, split="test"
+    )
     assert improvements(absent, absent, one.image_ids)["auroc_gain"] is None

@@ -39,9 +39,7 @@ def test_a_weight_is_a_member_that_comes_so_often(make):
     repeated = joined.with_logits(joined.logits[[0, 1, 1, 1, 2, 2]])
     weighted, stacked = one_by_one(joined, [1, 3, 2]), one_by_one(repeated)
     torch.testing.assert_close(weighted.pooled().logits, stacked.pooled().logits, **EXACT)
-    for ours, theirs in zip(
-        vars(weighted.uncertainty()).values(), vars(stacked.uncertainty()).values(), strict=True
-    ):
+    for ours, theirs in zip(vars(weighted.uncertainty()).values(), vars(stacked.uncertainty()).values(), strict=True):
         torch.testing.assert_close(ours, theirs, **EXACT)
 
 
