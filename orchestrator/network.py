@@ -151,10 +151,9 @@ class NetworkUnderTask(StoredNetwork):
         Raises:
             ValueError: the task stores no predictions.
         """
-        from orchestrator.computation import predictions_file
         from trainables.multilabel import load_predictions
 
-        path = self.store.folder(self.result) / predictions_file(self._present(split))
+        path = self.store.folder(self.result) / f"predictions-{self._present(split)}.safetensors"
         if not path.is_file():
             raise ValueError(
                 f"{self.result} has no predictions on {split}, so an ensemble cannot pool it. Name a task in `of` that "

@@ -81,7 +81,7 @@ def _pick(place: int, line: Mapping[str, Any], metric: str, names: Mapping[str, 
 
 
 def _gains(row: ResultRow) -> list[tuple[str, ...]]:
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for prefix, stage in (("", "as trained"), ("temperature/", "after temperature")):
         for metric, label in GAINS.items():
             name = f"{prefix}test/{metric}_gain"

@@ -11,8 +11,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from trainables.metrics import headline, reliability
-from trainables.metrics.multilabel import label_errors, mean_defined
+from trainables.metrics import headline, mean_defined, reliability
+from trainables.metrics.multilabel import label_errors
 from trainables.multilabel import AnyPredictions, MultiLabelPredictions
 from trainables.posthoc.pooling import from_outcomes, outcomes
 from trainables.posthoc.temperature import apply_temperature, fit_temperature
