@@ -3,12 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from orchestrator import computation
 from orchestrator.audit import audit
 from orchestrator.external.chosen import ensembles, left_out_ensembles, named
+from orchestrator.external.predict import load_predictor
 from orchestrator.report.tables import results_json
 from orchestrator.results import result_rows
 from orchestrator.storage.ledger import Ledger
@@ -79,6 +82,22 @@ def test_other_images_are_answered_with_the_weights_and_not_by_an_ensemble_of_re
     assert left_out_ensembles(store, ledger) == [f"{OF.name} pools the results of a task and is left out."]
     with pytest.raises(ValueError, match="sweep's own images"):
         named(store, ledger, OF.name)
+
+
+def test_a_member_that_was_picked_twice_predicts_once_and_weighs_twice(storage: Path, tmp_path: Path) -> None:
+    (greedy,) = ensembles(Store(storage), Ledger(storage, "tiny"))
+    first, second = sorted(row_of(storage, OF).members)[:2]
+    twice = load_predictor(Store(storage), replace(greedy, members=(first, second, first)))
+    assert twice.weights == (2, 1)
+    (a, b), names = twice.members, ["one.png", "two.png"]
+    spelt_out = replace(twice, members=(a, a, b), weights=(1, 1, 1))
+    for n, name in enumerate(names):
+        Image.fromarray(np.random.default_rng(n).integers(0, 255, (32, 32)).astype(np.uint8)).save(tmp_path / name)
+    ours, theirs = twice.answer(tmp_path, names)[1], spelt_out.answer(tmp_path, names)[1]
+    assert ours is not None
+    assert theirs is not None
+    torch.testing.assert_close(ours.log_probs, theirs.log_probs)
+    torch.testing.assert_close(ours.disagreement, theirs.disagreement)
 
 
 def test_such_a_sweep_has_nothing_missing(storage: Path) -> None:
