@@ -170,9 +170,10 @@ def _auroc(scores: Tensor, positive: Tensor, known: Tensor) -> Statistic:
 
     def statistic(weights: Tensor) -> Tensor:
         drawn = weights[:, order]
-        empty = torch.zeros(len(drawn), groups, dtype=torch.float64)
-        above = empty.index_add(1, place, drawn * is_positive)
-        below = empty.index_add(1, place, drawn * (1 - is_positive))
+        above, below = drawn * is_positive, drawn * (1 - is_positive)
+        if groups < len(order):  # images of equal score stand together
+            empty = torch.zeros(len(drawn), groups, dtype=torch.float64)
+            above, below = empty.index_add(1, place, above), empty.index_add(1, place, below)
         pairs = (above * (below.cumsum(1) - below / 2)).sum(1)
         return pairs / (above.sum(1) * below.sum(1))  # NaN where one of them is absent
 
