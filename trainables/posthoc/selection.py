@@ -20,6 +20,8 @@ from trainables.multilabel import AnyPredictions, MultiLabelPredictions
 from trainables.posthoc.pooling import from_outcomes, outcomes
 from trainables.predictions import require_same_images
 
+ROUNDING = 1e-12
+
 Metric: TypeAlias = Literal["nll", "accuracy", "auroc"]
 
 
@@ -113,10 +115,15 @@ def select_greedy(library: Library, steps: int) -> Selection:
     losses: list[float] = []
     for _ in range(steps):
         found = library.losses(picks)
-        picks.append(int(found.argmin()))
+        picks.append(_first_smallest(found))
         losses.append(float(found[picks[-1]]))
     values = tuple(library.value(loss) for loss in losses)
-    return Selection(picks=tuple(picks), values=values, diversity=(0.0,) * steps, kept=1 + losses.index(min(losses)))
+    return Selection(
+        picks=tuple(picks),
+        values=values,
+        diversity=(0.0,) * steps,
+        kept=1 + _first_smallest(torch.tensor(losses, dtype=torch.float64)),
+    )
 
 
 def select_diverse(library: Library, size: int, diversity: float) -> Selection:
@@ -134,7 +141,7 @@ def select_diverse(library: Library, size: int, diversity: float) -> Selection:
         losses, spread = library.losses(picks), library.diversities(picks)
         penalised = losses - diversity * spread
         penalised[picks] = math.inf
-        picks.append(int(penalised.argmin()))
+        picks.append(_first_smallest(penalised))
         values.append(library.value(float(losses[picks[-1]])))
         spreads.append(float(spread[picks[-1]]))
     return Selection(picks=tuple(picks), values=tuple(values), diversity=tuple(spreads), kept=len(picks))
@@ -156,6 +163,11 @@ def best_place(values: Sequence[float | None], metric: Metric) -> int:
     """Place of the best value, the first of equals; undefined ones are last."""
     sign: Callable[[float], float] = (lambda value: value) if metric == "nll" else (lambda value: -value)
     return min(range(len(values)), key=lambda n: math.inf if (value := values[n]) is None else sign(value))
+
+
+def _first_smallest(losses: Tensor) -> int:
+    """Place of the smallest loss; of those equal up to rounding (two members once or twice each) the first."""
+    return int((losses <= losses.min() + ROUNDING).nonzero()[0, 0])
 
 
 def _of_truth(like: AnyPredictions, log_probs: Tensor) -> tuple[Tensor, Tensor]:
