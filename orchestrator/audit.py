@@ -111,7 +111,7 @@ def _wanted(ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:
         if isinstance(task, Ensemble):
             members = ensemble_members(task, rows, objectives_of(definition)[0])
             if len(members) >= LEAST_MEMBERS:
-                yield ensemble_job(task, members).key
+                yield ensemble_job(task, members, network_tasks(definition)).key
 
 
 def _orphaned_results(store: Store) -> Iterator[str]:

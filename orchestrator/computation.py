@@ -15,13 +15,21 @@ if TYPE_CHECKING:
     from trainables.posthoc import PosthocResult
 
 
-def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -> None:
-    """Run one task on stored networks and commit the result under its key."""
+def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str], inputs: Sequence[str] = ()) -> None:
+    """Run one task on stored networks and commit the result under its key.
+
+    Args:
+        store: where all of it lies.
+        task: what to compute.
+        key: of the result.
+        members: keys of the networks; of the data set for a baseline.
+        inputs: keys of the results on these networks whose predictions are pooled in place of the networks' own.
+    """
     from safetensors.torch import save_file
 
     attempt = store.begin(key)
     started = time.perf_counter()
-    result = _result(store, task, members)
+    result = _result(store, task, members, inputs)
     for split, predictions in result.predictions.items():
         predictions.save(attempt.folder / predictions_file(split))
     if result.tensors:
@@ -31,6 +39,8 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -
         {
             "task": {"kind": task.kind, "name": task.name},
             "members": list(members),
+            **({"inputs": list(inputs)} if inputs else {}),
+            **({"details": dict(result.details)} if result.details else {}),
             "metrics": {name: _finite(value) for name, value in result.metrics.items()},
             "seconds": {**result.seconds, "total": time.perf_counter() - started},
             "remarks": list(result.remarks),
@@ -39,15 +49,18 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str]) -
     )
 
 
-def _result(store: Store, task: PosthocSpec, members: Sequence[str]) -> PosthocResult:
+def _result(store: Store, task: PosthocSpec, members: Sequence[str], inputs: Sequence[str]) -> PosthocResult:
     if isinstance(task, PixelBaseline):
         from orchestrator.data import open_data
         from trainables.posthoc.baseline import run as run_baseline
 
         return run_baseline(task, open_data(store, members[0]))
-    from orchestrator.network import StoredNetwork
+    from orchestrator.network import NetworkUnderTask, StoredNetwork
     from trainables.posthoc import run
 
+    if inputs:
+        pairs = zip(members, inputs, strict=True)
+        return run(task, [NetworkUnderTask(store, member, result) for member, result in pairs])
     return run(task, [StoredNetwork(store, member) for member in members])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.data import open_data
 from orchestrator.snapshots import snapshots_file
@@ -91,6 +91,11 @@ class StoredNetwork:
         of_images = self._studies
         return tuple(of_images[name] for name in self.predictions(split).image_ids) if of_images else None
 
+    def patients(self, split: SplitName) -> tuple[str, ...] | None:
+        """The patient of each image, rows as in `predictions`; None where the data set knows none."""
+        of_images = self._patients
+        return tuple(of_images[name] for name in self.predictions(split).image_ids) if of_images else None
+
     def features(self, split: SplitName) -> Tensor:
         """Penultimate features from the same pass, [images, features]."""
         from safetensors.torch import load_file
@@ -127,8 +132,48 @@ class StoredNetwork:
     @cached_property
     def _studies(self) -> dict[str, str]:
         """Study by image id, from the table of the data set; empty where there are none."""
-        table = json.loads((self.store.folder(self.meta["data"]) / "table.json").read_text("utf-8"))
+        table = self._table()
         return dict(zip(table["ids"], table.get("studies") or (), strict=False))
+
+    @cached_property
+    def _patients(self) -> dict[str, str]:
+        """Patient by image id; empty where they are not known."""
+        table = self._table()
+        return dict(zip(table["ids"], table["groups"], strict=True)) if table["patients_known"] else {}
+
+    def _table(self) -> dict[str, Any]:
+        table: dict[str, Any] = json.loads((self.store.folder(self.meta["data"]) / "table.json").read_text("utf-8"))
+        return table
 
     def _present(self, split: SplitName) -> SplitName:
         return split if split != "calib" or self.has_split("calib") else "val"
+
+
+class NetworkUnderTask(StoredNetwork):
+    """A network whose predictions are those of a post-hoc task on it, such as a Laplace posterior's.
+
+    Args:
+        store: where both lie.
+        key: of the network.
+        result: key of the task's result on it.
+    """
+
+    def __init__(self, store: Store, key: str, result: str) -> None:
+        super().__init__(store, key)
+        self.result = result
+
+    def predictions(self, split: SplitName) -> AnyPredictions:
+        """What the task stored for the split.
+
+        Raises:
+            ValueError: the task stores no predictions.
+        """
+        from trainables.multilabel import load_predictions
+
+        path = self.store.folder(self.result) / f"predictions-{self._present(split)}.safetensors"
+        if not path.is_file():
+            raise ValueError(
+                f"{self.result} has no predictions on {split}, so an ensemble cannot pool it. Name a task in `of` that "
+                "predicts, such as 'temperature' or 'laplace_kron'."
+            )
+        return load_predictions(path)

@@ -20,12 +20,14 @@ class PosthocJob:
         key: key of the result.
         task: settings of the task as JSON values.
         members: keys of the networks it works on; of the data set for a baseline.
+        inputs: keys of results on these networks that it works on in place of the networks' own predictions.
         stopped: the trial behind a network that a scheduler stopped, and its epochs: the network is made when it is needed.
     """
 
     key: str
     task: dict[str, Any]
     members: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
     stopped: tuple[TrialJob, int] | None = None
 
 
@@ -75,7 +77,7 @@ def _outcome(store: Store, job: PosthocJob) -> PosthocOutcome:
             trial, epochs = job.stopped
             TrialRun(trial).finalise_stopped(epochs)
         if not store.exists(job.key):
-            compute(store, from_plain(PosthocSpec, job.task), job.key, job.members)
+            compute(store, from_plain(PosthocSpec, job.task), job.key, job.members, job.inputs)
     except Exception as failure:  # any failure of one task is recorded and must not end the others
         error = f"{type(failure).__name__}: {failure}"
         if not isinstance(failure, ValueError):

@@ -37,7 +37,8 @@ class ResultRow:
         epochs: trained so far.
         params: what the search drew.
         metrics: by name, `[task/]split/metric`; None where it is not defined.
-        members: keys of an ensemble's networks.
+        members: keys of an ensemble's networks; of a selection those that it chose.
+        weights: how often each member counts, where a selection may take it several times.
         seconds: by `task/stage`.
         results: keys of the post-hoc results behind the metrics, by the task's name.
         remarks: sentences of the tasks.
@@ -52,6 +53,7 @@ class ResultRow:
     params: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     members: tuple[str, ...] = ()
+    weights: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
@@ -193,6 +195,7 @@ def _ensemble_row(store: Store, key: str, plain: Mapping[str, Any]) -> ResultRow
     except MissingArtifact:
         meta = {"metrics": {}, "seconds": {}, "remarks": ()}
     state = "completed" if meta["metrics"] else "running"
+    chosen = meta.get("details", {}).get("chosen", {})
     return ResultRow(
         key=key,
         kind="ensemble",
@@ -201,7 +204,8 @@ def _ensemble_row(store: Store, key: str, plain: Mapping[str, Any]) -> ResultRow
         state="superseded" if plain.get("superseded") else state,
         epochs=0,
         metrics=meta["metrics"],
-        members=tuple(plain["members"]),
+        members=tuple(chosen or plain["members"]),
+        weights=chosen,
         seconds={f"ensemble/{stage}": value for stage, value in meta["seconds"].items()},
         results={"ensemble": key} if meta["metrics"] else {},
         remarks=tuple(meta["remarks"]),

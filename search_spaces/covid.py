@@ -76,6 +76,7 @@ sweep = Sweep(
         PixelBaseline(),
         Ensemble(members="seeds", size=2),
         Ensemble(members="top", size=4),
+        Ensemble(members="greedy", size=10),
     ),
     description="COVID-19 Radiography layout: a ResNet-18 at 128 px, chosen by reliability.",
 )

@@ -42,6 +42,7 @@ CLASS_TASKS: tuple[PosthocSpec, ...] = (
     Aopc(cells=8, images=100),
     PixelBaseline(),
     Ensemble(members="top", size=4),
+    Ensemble(members="greedy", size=10),
 )
 LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
@@ -50,6 +51,7 @@ LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Calibration(method="platt"),
     PixelBaseline(),
     Ensemble(members="top", size=4),
+    Ensemble(members="greedy", size=10),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +20,7 @@ class Chosen:
         key: of the network or of the ensemble's result.
         kind: `trial`, `member` (best configuration, another seed) or `ensemble`.
         name: `trial-0003`, `member-0001`, `ensemble_top_5`.
-        members: keys of the networks that answer; one for a network.
+        members: keys of the networks that answer; one for a network. One that a selection took twice is there twice.
     """
 
     key: str
@@ -60,18 +61,39 @@ def networks(store: Store, ledger: Ledger, *, every_trial: bool = False) -> list
 
 
 def ensembles(store: Store, ledger: Ledger) -> list[Chosen]:
-    """The ensembles that are not superseded and have their result."""
+    """The ensembles that are not superseded and have their result.
+
+    One that pools the results of a task, such as Laplace posteriors, is left out: it answers for the sweep's own images only.
+    """
     return [
-        Chosen(key=key, kind="ensemble", name=plain["name"], members=tuple(plain["members"]))
+        Chosen(key=key, kind="ensemble", name=plain["name"], members=_members(store, key, plain["members"]))
         for key, plain in ledger.ensembles().items()
-        if not plain["superseded"] and store.exists(key)
+        if not plain["superseded"] and not plain["task"].get("of") and store.exists(key)
     ]
+
+
+def _members(store: Store, key: str, given: Sequence[str]) -> tuple[str, ...]:
+    chosen = store.manifest(key).meta.get("details", {}).get("chosen", {})
+    return tuple(member for member, count in chosen.items() for _ in range(count)) or tuple(given)
 
 
 def missing_ensembles(store: Store, ledger: Ledger) -> list[str]:
     """Names of the ensembles that were formed and have no result yet."""
-    current = {key: plain["name"] for key, plain in ledger.ensembles().items() if not plain["superseded"]}
+    known = ledger.ensembles().items()
+    current = {key: plain["name"] for key, plain in known if not plain["superseded"] and not plain["task"].get("of")}
     return [name for key, name in current.items() if not store.exists(key)]
+
+
+def left_out_ensembles(store: Store, ledger: Ledger) -> list[str]:
+    """Why ensembles of the sweep are not among `ensembles`, a sentence each."""
+    missing = [f"{name} has no result yet and is left out." for name in missing_ensembles(store, ledger)]
+    kept = [f"{name} pools the results of a task and is left out." for name in _of_results(ledger)]
+    return missing + kept
+
+
+def _of_results(ledger: Ledger) -> list[str]:
+    known = ledger.ensembles().values()
+    return [plain["name"] for plain in known if plain["task"].get("of") and not plain["superseded"]]
 
 
 def named(store: Store, ledger: Ledger, name: str) -> Chosen:
@@ -90,6 +112,11 @@ def named(store: Store, ledger: Ledger, name: str) -> Chosen:
             raise ValueError(
                 f"--with {name}: {row.name} {why}, and only a completed network predicts. Take another one."
             )
+    if name in _of_results(ledger):
+        raise ValueError(
+            f"--with {name}: it pools the results of a task on the sweep's own images, and says nothing of others. Take one "
+            f"of {', '.join(each.name for each in known)}."
+        )
     raise ValueError(
         f"--with {name}: the sweep {ledger.name!r} has no network or ensemble of that name or key. "
         f"{nearest(name, [each.name for each in known])}"

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from orchestrator.data import arrays_folder
 from orchestrator.external.calibration import calibration_remarks, result_keys
-from orchestrator.external.chosen import Chosen, ensembles, missing_ensembles, networks
+from orchestrator.external.chosen import Chosen, ensembles, left_out_ensembles, networks
 from orchestrator.external.data_folder import ExternalFolder, on_disk
 from orchestrator.external.evaluation import Evaluation, ExternalData
 from orchestrator.external.passes import compute_pass, pass_key
@@ -169,4 +169,4 @@ def _remarks_of_today(store: Store, ledger: Ledger) -> list[str]:
     """What is true of the sweep now and may be over tomorrow: it is not recorded with the figures."""
     state = ledger.state()
     unfinished = [] if state == "finished" else [f"The sweep is {state}: another network may become the best one."]
-    return unfinished + [f"{name} has no result yet and is left out." for name in missing_ensembles(store, ledger)]
+    return unfinished + left_out_ensembles(store, ledger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class Predictor:
         multilabel: whether they are labels of which an image may have several.
         temperature: the sweep's own, fitted on its calib split.
         members: network and side of its images in pixels.
+        weights: how often each counts; a selection may have taken one several times.
     """
 
     chosen: Chosen
@@ -45,6 +47,7 @@ class Predictor:
     multilabel: bool
     temperature: float
     members: tuple[tuple[Classifier, int], ...]
+    weights: tuple[int, ...]
 
     @property
     def several(self) -> bool:
@@ -72,7 +75,9 @@ class Predictor:
         pixels = {
             size: np.stack([one for one in each if not isinstance(one, BadImage)]) for size, each in decoded.items()
         }
-        logits = [logits_of(classifier, pixels[size])[0] for classifier, size in self.members]
+        logits = []
+        for (classifier, size), weight in zip(self.members, self.weights, strict=True):
+            logits += [logits_of(classifier, pixels[size])[0]] * weight
         said = (answer_labels if self.multilabel else answer)(torch.cat(logits), self.temperature)
         return good, said, problems
 
@@ -115,13 +120,15 @@ def predict(
 
 def load_predictor(store: Store, chosen: Chosen) -> Predictor:
     """Read the networks; members in the order of their keys."""
-    stored = [StoredNetwork(store, key) for key in sorted(chosen.members)]
+    counts = Counter(chosen.members)
+    stored = [StoredNetwork(store, key) for key in sorted(counts)]
     return Predictor(
         chosen=chosen,
         classes=stored[0].classes,
         multilabel=stored[0].multilabel,
         temperature=stored_temperature(store, chosen),
         members=tuple((classifier_of(store, network.key), network.size) for network in stored),
+        weights=tuple(counts[network.key] for network in stored),
     )
 
 

@@ -10,6 +10,7 @@ from orchestrator.figures.learning import draw_learning_curves
 from orchestrator.figures.perturbation import draw_area_by_step, draw_perturbation
 from orchestrator.figures.reliability import draw_reliability
 from orchestrator.figures.saliency import draw_saliency, explained_images
+from orchestrator.figures.sizes import draw_sizes, sized_metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,6 +95,25 @@ def saliency_grid(tensors: Mapping[str, Any], classes: Sequence[str], title: str
     figure = _titled(new_figure(3.2 * columns, 1.85 * rows + 0.3), title)
     for part, image in zip(figure.subfigures(rows, columns, squeeze=False).flat, shown, strict=False):
         draw_saliency(part, image)
+    return png_bytes(figure)
+
+
+def size_curves(metrics: Mapping[str, float | None], title: str = "") -> bytes:
+    """Quality on test by the number of members, a panel a metric.
+
+    Args:
+        metrics: of an ensemble with `sizes`.
+        title: above all.
+
+    Raises:
+        ValueError: the ensemble has no sizes.
+    """
+    names = sized_metrics(metrics)
+    if not names:
+        raise ValueError("size_curves() got an ensemble without sizes. Name them: Ensemble(sizes=(2, 5, 10, 15)).")
+    figure = _titled(new_figure(3.4 * len(names), 3.2), title)
+    for part, name in zip(figure.subfigures(1, len(names), squeeze=False)[0], names, strict=True):
+        draw_sizes(part, metrics, name)
     return png_bytes(figure)
 
 

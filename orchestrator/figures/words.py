@@ -34,6 +34,7 @@ TASKS = {
     "snapshots": "snapshots",
     "aopc": "Grad-CAM and AOPC",
     "ensemble": "ensemble",
+    "calibrated_members": "temperature of each member",
 }
 
 

@@ -105,7 +105,13 @@ def _mean_line(rows: Sequence[ResultRow], task: str) -> Line:
 
 def _ensemble_group(row: ResultRow) -> Group:
     lines = []
-    for task, prefix in (("evaluation", ""), ("temperature", "temperature/")):
+    for task, prefix in (
+        ("evaluation", ""),
+        ("temperature", "temperature/"),
+        ("calibrated_members", "calibrated_members/"),
+    ):
+        if f"{prefix}test/nll" not in row.metrics:
+            continue
         is_fitted = task == "temperature"
         lines.append(
             Line(

@@ -78,6 +78,7 @@ def _json_row(row: ResultRow) -> dict[str, Any]:
         "params": _finite(row.params),
         "metrics": _finite(row.metrics),
         "members": list(row.members),
+        "weights": dict(row.weights),
         "seconds": _finite(row.seconds),
         "remarks": list(row.remarks),
     }

@@ -12,6 +12,7 @@ from orchestrator.figures.words import metric_label
 from orchestrator.report import origin, pictures
 from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
+from orchestrator.report.ensembles import ensemble_entries
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
 from orchestrator.report.label_calibration import label_errors
@@ -25,7 +26,7 @@ from orchestrator.storage.store import Store, replace
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SECTIONS = ("trials", "calibration", "search", "explanations", "classes", "data", "origin")
+SECTIONS = ("trials", "calibration", "ensembles", "search", "explanations", "classes", "data", "origin")
 
 
 def write_report(store: Store, ledger: Ledger, path: Path) -> Path:
@@ -70,6 +71,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "rows": table_rows(findings),
         "calibration": calibration_groups(findings),
         "label_errors": label_errors(findings),
+        "ensembles": ensemble_entries(findings, studio),
         "reliability": pictures.reliability_pictures(findings, studio),
         "learning": pictures.learning_pictures(findings, studio),
         "search": pictures.search_pictures(findings, studio),

@@ -93,16 +93,20 @@ class SweepDriver:
             executor.run(self, self.scheduling())
         if self.interrupted():
             return False
-        self._reconciler.submit_missing(list(self.rows.values()), search_over=True)
-        self._reconciler.drain(self._on_change, self.interrupted)
-        return not self.interrupted()
+        return self._finish_tasks(search_over=True)
 
     def run_posthoc(self) -> bool:
         """Compute what is missing of the trials that are complete; start no trial."""
-        over = not self.next_is_open()
-        self._reconciler.submit_missing(list(self.rows.values()), search_over=over)
-        self._reconciler.drain(self._on_change, self.interrupted)
-        return not self.interrupted()
+        return self._finish_tasks(search_over=not self.next_is_open())
+
+    def _finish_tasks(self, *, search_over: bool) -> bool:
+        """Compute what is missing; twice, where ensembles pool the results of other tasks."""
+        rows = list(self.rows.values())
+        while True:
+            self._reconciler.submit_missing(rows, search_over=search_over)
+            self._reconciler.drain(self._on_change, self.interrupted)
+            if self.interrupted() or not self._reconciler.anything_missing(rows, search_over=search_over):
+                return not self.interrupted()
 
     def needs_executor(self, posthoc_only: bool) -> bool:
         """Whether there is anything to compute; if not, no cluster is started for it."""

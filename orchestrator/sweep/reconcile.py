@@ -101,17 +101,27 @@ class Reconciler:
         if self._store.exists(job.key):
             self.done.add(job.key)
             return False
-        return job.stopped is not None or all(self._store.exists(member) for member in job.members)
+        return job.stopped is not None or all(self._store.exists(each) for each in (*job.members, *job.inputs))
 
     def _ensemble_jobs(self, rows: Sequence[Row]) -> list[PosthocJob]:
         jobs = []
         for task in self._ensembles:
             members = ensemble_members(task, rows, self._objective)
             if len(members) >= LEAST_MEMBERS:
-                job = ensemble_job(task, members)
+                job = ensemble_job(task, members, self._tasks)
                 self._record_ensemble(task, job)
+                self._fail_without_inputs(task, job)
                 jobs.append(job)
         return jobs
+
+    def _fail_without_inputs(self, task: Ensemble, job: PosthocJob) -> None:
+        """An ensemble of a task's results cannot be pooled when one of them has failed."""
+        lost = next((key for key in job.inputs if key in self.failed), None)
+        if lost is not None and job.key not in self.failed:
+            network = job.members[job.inputs.index(lost)]
+            error = f"{task.of} failed on {network}, so {task.name} cannot pool it. See the failure of {lost}."
+            self.failed[job.key] = error
+            self._ledger.write_failure(job.key, {"task": job.task, "members": list(job.members), "error": error})
 
     def _record_ensemble(self, task: Ensemble, job: PosthocJob) -> None:
         """Write down the members; an older ensemble of the same name is superseded, and stays."""

@@ -9,6 +9,7 @@ from orchestrator.results import best_row, objective_value, wanted_tasks
 from orchestrator.storage.ledger import Row
 from orchestrator.trial import TrialJob
 from search_spaces.objective import Objective
+from search_spaces.pooled import require_pooled
 from trainables.spec import Ensemble, NetworkTask, PixelBaseline, posthoc_key, to_plain
 
 LEAST_MEMBERS = 2
@@ -61,8 +62,11 @@ def baseline_jobs(rows: Iterable[Row], tasks: Sequence[PixelBaseline]) -> list[P
 def ensemble_members(task: Ensemble, rows: Sequence[Row], objective: Objective) -> list[str]:
     """Keys of an ensemble's networks; fewer than two mean that it cannot be formed.
 
-    `seeds` takes the best configuration and its further seeds, `top` the best trials by the objective on val.
+    `seeds` takes the best configuration and its further seeds, `top` the best trials by the objective on val. Of `greedy` and
+    `diverse` these are the candidates, every complete trial: the task itself chooses, because it reads their predictions.
     """
+    if task.selects:
+        return list(dict.fromkeys(row.key for row in rows if row.kind == "trial" and row.state == "completed"))
     if task.members == "seeds":
         best = best_row(rows, objective)
         chosen = [best.key, *(row.key for row in rows if best and is_seed_of(row, best))] if best else []
@@ -79,6 +83,19 @@ def is_seed_of(row: Row, best: Row) -> bool:
     return row.kind == "member" and row.state == "completed" and same
 
 
-def ensemble_job(task: Ensemble, members: Sequence[str]) -> PosthocJob:
-    """The job of an ensemble."""
-    return PosthocJob(key=posthoc_key(task, members), task=to_plain(task), members=tuple(members))
+def ensemble_job(task: Ensemble, members: Sequence[str], tasks: Sequence[NetworkTask] = ()) -> PosthocJob:
+    """The job of an ensemble.
+
+    Args:
+        task: the ensemble.
+        members: keys of its networks.
+        tasks: those that every network gets, among them the one that the ensemble is `of`.
+
+    Raises:
+        ValueError: the ensemble is of a task that is not there.
+    """
+    if not task.of:
+        return PosthocJob(key=posthoc_key(task, members), task=to_plain(task), members=tuple(members))
+    pooled = require_pooled(task, tasks)
+    inputs = tuple(posthoc_key(pooled, [member]) for member in members)
+    return PosthocJob(key=posthoc_key(task, inputs), task=to_plain(task), members=tuple(members), inputs=inputs)

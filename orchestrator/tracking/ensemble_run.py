@@ -34,10 +34,11 @@ def ensemble_run(
         status=status,
         start_ms=round(manifest.started_at * 1000) if manifest else 0,
         end_ms=time_ms,
-        params={"members": " ".join(plain["members"]), "task": json.dumps(plain["task"])},
+        params={_role(plain): " ".join(plain["members"]), "task": json.dumps(plain["task"])},
         tags={
             KIND_TAG: "ensemble",
             "orchestrator.superseded": "yes" if plain.get("superseded") else "no",
+            **_selected(manifest),
             "orchestrator.remarks": " ".join(manifest.meta["remarks"]) if manifest else "none yet",
         },
         metrics=[
@@ -47,6 +48,16 @@ def ensemble_run(
         ],
         artifacts=ensemble_pictures(store, key) if manifest else {},
     )
+
+
+def _role(plain: Mapping[str, Any]) -> str:
+    return "candidates" if plain["task"].get("members") in ("greedy", "diverse") else "members"
+
+
+def _selected(manifest: Manifest | None) -> dict[str, str]:
+    """The members that a selection chose, and how often each; a tag, because it is known only when the task has run."""
+    chosen = manifest.meta.get("details", {}).get("chosen", {}) if manifest else {}
+    return {"orchestrator.chosen": " ".join(f"{key} x{count}" for key, count in chosen.items())} if chosen else {}
 
 
 def _seconds(manifest: Manifest) -> dict[str, float]:

@@ -37,9 +37,9 @@ def network_pictures(store: Store, row: Row, results: Mapping[NetworkTask, Manif
 
 
 def ensemble_pictures(store: Store, key: str) -> dict[str, Artifact]:
-    """Reliability of the pooled prediction, before and after its temperature."""
+    """Reliability of the pooled prediction, before and after its temperature; quality by size where sizes were asked for."""
     files = {"pooled": (key, predictions_file(SPLIT)), "temperature": (key, predictions_file(f"temperature/{SPLIT}"))}
-    return _of_reliability(store, files, "ensemble")
+    return _of_reliability(store, files, "ensemble") | dict(_of_sizes(store, key))
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
@@ -80,6 +80,20 @@ def _of_reliability(store: Store, files: Mapping[str, tuple[str, str]], title: s
         return reliability_diagrams(curves, title=f"{title}, {SPLIT}")
 
     return {"figures/reliability.png": _picture("-".join(key for key, _ in files.values()), draw)}
+
+
+def _of_sizes(store: Store, key: str) -> Iterator[tuple[str, Artifact]]:
+    from orchestrator.figures.sizes import sized_metrics
+
+    metrics = store.manifest(key).meta["metrics"]
+    if sized_metrics(metrics):
+
+        def draw() -> bytes:
+            from orchestrator.figures.files import size_curves
+
+            return size_curves(metrics, title=f"ensemble by size, {SPLIT}")
+
+        yield "figures/size_curve.png", _picture(f"{key}-sizes", draw)
 
 
 def _of_explanations(store: Store, network: str, key: str, name: str) -> dict[str, Artifact]:

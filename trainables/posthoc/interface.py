@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -66,6 +66,15 @@ class TrainedNetwork(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsPatients(Protocol):
+    """What a network may have besides: the patients of its images, which bootstrap intervals resample."""
+
+    def patients(self, split: SplitName) -> tuple[str, ...] | None:
+        """The patient of each image, rows as in `predictions`; None where the data set knows none."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class PosthocResult:
     """What a post-hoc task has found.
@@ -76,6 +85,7 @@ class PosthocResult:
         tensors: curves, maps, parameters, by name.
         remarks: sentences that the report carries.
         seconds: seconds by stage.
+        details: further JSON values by name, such as the members that a selection chose; they stand in the manifest.
     """
 
     metrics: Mapping[str, float | None]
@@ -83,6 +93,7 @@ class PosthocResult:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluated_splits(split: Split) -> tuple[SplitName, ...]:

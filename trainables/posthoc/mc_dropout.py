@@ -13,7 +13,7 @@ from trainables.mc_dropout import mc_dropout_logits_of
 from trainables.models import Classifier
 from trainables.multilabel import AnyPredictions
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, evaluated_splits
-from trainables.posthoc.pooling import Members, judge_members
+from trainables.posthoc.judging import Members, judge_members
 from trainables.posthoc.stopwatch import Stopwatch
 from trainables.predict import to_intensities
 from trainables.spec import McDropout, SplitName, has_dropout

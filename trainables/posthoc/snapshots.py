@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainables.multilabel import AnyPredictions
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, evaluated_splits
-from trainables.posthoc.pooling import Members, judge_members
+from trainables.posthoc.judging import Members, judge_members
 from trainables.posthoc.stopwatch import Stopwatch
 from trainables.spec import Snapshots, SplitName
 

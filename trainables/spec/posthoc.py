@@ -135,21 +135,49 @@ class Aopc:
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """A deep ensemble of several networks: their probabilities are averaged, then calibrated.
+    """Several networks as one: their probabilities are averaged, then calibrated.
 
     Attributes:
-        members: `seeds` for the best configuration under several seeds, `top` for the sweep's best trials.
-        size: how many members at most.
+        members: `seeds` for the best configuration under several seeds, `top` for the sweep's best trials, `greedy` for a
+            selection with replacement among all complete trials (Caruana et al. 2004), `diverse` for one without
+            replacement that pays for diversity.
+        size: how many members at most; of `greedy` how many picks, repetitions counted.
+        metric: what `greedy` and `diverse` select by on val, and what names the best single member there.
+        diversity: of `diverse`, what a nat of disagreement among the members is worth.
+        of: name of a task of the sweep (`laplace_kron`) whose predictions are pooled in place of the networks' own.
+        sizes: also the quality of random subsets of so many members; sizes beyond the members are left out.
+        draws: random subsets for each of the sizes.
+        seed: seed of these subsets.
     """
 
     kind: Literal["ensemble"] = "ensemble"
-    members: Literal["seeds", "top"] = "seeds"
+    members: Literal["seeds", "top", "greedy", "diverse"] = "seeds"
     size: int = 4
+    metric: Literal["nll", "accuracy", "auroc"] = "nll"
+    diversity: float = 0.5
+    of: str = ""
+    sizes: tuple[int, ...] = ()
+    draws: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.draws < 1 or any(size < 1 for size in self.sizes):
+            raise ValueError(
+                f"Ensemble got size {self.size}, sizes {self.sizes} and {self.draws} draws; each is 1 at least."
+            )
+        if not self.diversity >= 0:
+            raise ValueError(f"Ensemble got diversity {self.diversity}; it is 0 or above, 0 selects by quality alone.")
+
+    @property
+    def selects(self) -> bool:
+        """Whether members are chosen by their predictions: then every complete trial is a candidate."""
+        return self.members in ("greedy", "diverse")
 
     @property
     def name(self) -> str:
         """Name of the ensemble in tables."""
-        return f"ensemble_{self.members}_{self.size}"
+        by = "" if self.metric == "nll" else f"_{self.metric}"
+        return f"ensemble_{self.members}_{self.size}{by}" + (f"_of_{self.of}" if self.of else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +202,9 @@ PosthocSpec: TypeAlias = NetworkTask | Ensemble | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:
-    """Key of a post-hoc result: the task and its members' keys (sorted, since their order changes nothing)."""
+    """Key of a post-hoc result: the task and its members' keys (sorted, since their order changes nothing).
+
+    An ensemble `of` another task has that task's results as its members, since they are what it pools.
+    """
     version = VERSIONS[task.kind] * 1000 + VERSIONS["predict"]
     return content_key(task.kind, version=version, settings=task, inputs=sorted(members))

@@ -19,7 +19,7 @@ VERSIONS: dict[str, int] = {
     "mc_dropout": 1,
     "snapshots": 1,
     "aopc": 2,
-    "ensemble": 2,
+    "ensemble": 3,
     "baseline": 2,
 }
 
