@@ -13,7 +13,18 @@ from typing import Any
 
 import torch
 
-NAMES = ("startup", "synthetic", "data", "training", "losses", "laplace", "calibrators", "ensembles", "explain", "precision")
+NAMES = (
+    "startup",
+    "synthetic",
+    "data",
+    "training",
+    "losses",
+    "laplace",
+    "calibrators",
+    "ensembles",
+    "explain",
+    "precision",
+)
 APART = ("data-large", "gpu")
 """Run only when named: minutes long, or for a machine with a GPU."""
 RESULTS = Path(__file__).parent / "results"
