@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.measure import ratio_row
 from trainables.posthoc.curvature import Structure
 from trainables.posthoc.laplace import fit_laplace
-from trainables.posthoc.posterior import grid_precision, marginal_likelihood_precision
+from trainables.posthoc.prior_precision import grid_precision, marginal_likelihood_precision
 
 IMAGES, CALIB, FEATURES, CLASSES = 1000, 200, 96, 4
 SIZES = f"{IMAGES} images, {FEATURES} features, {CLASSES} classes, {CALIB} calib images"

@@ -43,6 +43,7 @@ CLASS_TASKS: tuple[PosthocSpec, ...] = (
 LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
     Temperature(),
+    Laplace(hessian_structure="kron"),
     PixelBaseline(),
     Ensemble(members="top", size=4),
 )

@@ -16,6 +16,7 @@ from trainables.spec import (
     Ensemble,
     Evaluation,
     Focal,
+    Laplace,
     LossSpec,
     ModelSpec,
     Optimizer,
@@ -92,6 +93,6 @@ def grid_sweep(name: str, space: Space, description: str) -> Sweep:
         searcher="grid",
         scheduler=None,
         member_seeds=0,
-        posthoc=(Evaluation(), Temperature(), Ensemble(members="top", size=3)),
+        posthoc=(Evaluation(), Temperature(), Laplace(hessian_structure="kron"), Ensemble(members="top", size=3)),
         description=description,
     )

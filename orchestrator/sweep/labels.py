@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces.sweep import Sweep
-from trainables.spec import Aopc, Laplace
+from trainables.spec import Aopc, Laplace, PosthocSpec
 
-FOR_CLASSES = (Laplace, Aopc)
+BRIDGES = ("bridge", "bridge_norm")
 
 
 def without_class_tasks(sweep: Sweep) -> tuple[Sweep, str]:
@@ -19,11 +19,16 @@ def without_class_tasks(sweep: Sweep) -> tuple[Sweep, str]:
     Raises:
         ValueError: the search is on a metric of such a task.
     """
-    dropped = [task.name for task in sweep.posthoc if isinstance(task, FOR_CLASSES)]
+    dropped = [task.name for task in sweep.posthoc if _for_classes(task)]
     if not dropped:
         return sweep, ""
-    kept = tuple(task for task in sweep.posthoc if not isinstance(task, FOR_CLASSES))
+    kept = tuple(task for task in sweep.posthoc if not _for_classes(task))
     said = (
         f"Left out, because an image may have several labels and they are for one class an image: {', '.join(dropped)}"
     )
     return replace(sweep, posthoc=kept), said
+
+
+def _for_classes(task: PosthocSpec) -> bool:
+    """AOPC, and the predictives of Laplace that a sigmoid head does not have."""
+    return isinstance(task, Aopc) or (isinstance(task, Laplace) and task.predictive in BRIDGES)
