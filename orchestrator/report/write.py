@@ -14,6 +14,7 @@ from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
+from orchestrator.report.laplace import laplace_lines
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.saliency import saliency_tiles
 from orchestrator.report.text import number_text, plural, short_text, time_text
@@ -68,6 +69,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "headings": headings(findings),
         "rows": table_rows(findings),
         "calibration": calibration_groups(findings),
+        "laplace": laplace_lines(findings),
         "reliability": pictures.reliability_pictures(findings, studio),
         "learning": pictures.learning_pictures(findings, studio),
         "search": pictures.search_pictures(findings, studio),
