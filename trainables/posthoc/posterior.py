@@ -14,8 +14,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from trainables.posthoc.curvature import Curvature, curvature_from_tensors, curvature_tensors
 from trainables.multilabel import MultiLabelPredictions
+from trainables.posthoc.curvature import Curvature, curvature_from_tensors, curvature_tensors
 from trainables.predictions import Predictions
 from trainables.spec import Laplace
 
@@ -73,6 +73,7 @@ def bridge_logits(means: Tensor, covariance: Tensor, *, normalised: bool = False
     Args:
         means: [images, classes].
         covariance: [images, classes, classes].
+        normalised: scale mean and variance first.
     """
     classes = means.shape[1]
     shared, total = covariance.sum(2), covariance.sum((1, 2))[:, None]

@@ -38,8 +38,7 @@ def log_marginal_likelihood(posterior: Posterior, train_nll: float) -> float:
         train_nll: the summed NLL of the training images, or of their known labels, in nats.
     """
     penalty = sum(
-        float(torch.log1p(values / d).sum()) + d * square_norm
-        for values, square_norm, d in _with_precisions(posterior)
+        float(torch.log1p(values / d).sum()) + d * square_norm for values, square_norm, d in _with_precisions(posterior)
     )
     return -train_nll - 0.5 * penalty
 
@@ -147,7 +146,7 @@ def folds_of(images: int, folds: int, groups: Sequence[str] | None = None) -> li
 
 def at_the_end(precisions: Precisions) -> bool:
     """Whether a choice stands at an end of its grid."""
-    weight, bias = precisions
+    bias = precisions[1]
     ends = (GRID[0], GRID[-1]) if bias is None else (COARSE[0], COARSE[-1])
     return any(value in ends for value in precisions if value is not None)
 

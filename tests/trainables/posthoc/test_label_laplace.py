@@ -195,7 +195,9 @@ def test_without_any_known_label_the_task_still_ends():
 
 @pytest.mark.parametrize("predictive", ["bridge", "bridge_norm"])
 def test_the_bridge_of_labels_is_refused_with_its_reason(predictive):
-    with pytest.raises(ValueError, match="sigmoid of the trained logit, whatever the variance is. Use 'probit' or 'mc'"):
+    with pytest.raises(
+        ValueError, match=r"sigmoid of the trained logit, whatever the variance is\. Use 'probit' or 'mc'"
+    ):
         run(Laplace(predictive=predictive), [NETWORK])
 
 

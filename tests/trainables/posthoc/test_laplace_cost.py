@@ -51,7 +51,9 @@ def test_a_machine_without_the_memory_gives_way_too(monkeypatch):
 def test_where_kron_does_not_fit_either_the_task_refuses():
     head = nn.Linear(512, 4)
     for task in (replace(FULL, memory_bytes=1000), Laplace(memory_bytes=1000)):
-        with pytest.raises(NotEnoughMemoryError, match=r"kron 14,680,064, and memory_bytes allows 1,000. Use .* 'diag'"):
+        with pytest.raises(
+            NotEnoughMemoryError, match=r"kron 14,680,064, and memory_bytes allows 1,000. Use .* 'diag'"
+        ):
             affordable(task, head, of_labels=False)
     assert affordable(Laplace(hessian_structure="diag", memory_bytes=1), head, of_labels=False)[0] == "diag"
 

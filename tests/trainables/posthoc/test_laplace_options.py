@@ -10,6 +10,7 @@ from tests.trainables.planted import PlantedNetwork
 from tests.trainables.posthoc.test_laplace import library
 from trainables.metrics import headline
 from trainables.posthoc import run
+from trainables.posthoc.gauss_newton import gauss_newton
 from trainables.posthoc.laplace import fit_laplace
 from trainables.posthoc.posterior import bridge_logits, laplace_predictions, load_posterior, predict_laplace
 from trainables.posthoc.prior_precision import (
@@ -19,7 +20,6 @@ from trainables.posthoc.prior_precision import (
     folds_of,
     grid_precisions,
 )
-from trainables.posthoc.gauss_newton import gauss_newton
 from trainables.spec import Laplace
 
 NETWORK = PlantedNetwork(images_per_split=150)
@@ -103,7 +103,9 @@ def test_folds_hold_every_image_once_and_keep_studies_together():
     studies = [f"s{n // 3}" for n in range(31)]
     folds = folds_of(31, 5, studies)
     assert sorted(torch.cat(folds).tolist()) == list(range(31))
-    assert all(len({n for n, fold in enumerate(folds) for row in fold if studies[row] == study}) == 1 for study in studies)
+    assert all(
+        len({n for n, fold in enumerate(folds) for row in fold if studies[row] == study}) == 1 for study in studies
+    )
     assert len(folds_of(3, 5)) == 3
 
 
