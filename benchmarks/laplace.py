@@ -113,7 +113,7 @@ def _library(
 
 @torch.no_grad()
 def _features(classifier: Classifier, images: Tensor) -> Tensor:
-    return torch.cat([classifier.features(part) for part in images.split(32)])
+    return torch.cat([classifier.features(part) for part in torch.split(images, 32)])
 
 
 def _row(

@@ -9,19 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from trainables.image_predictions import ImagePredictions, Kind
 from trainables.multilabel import MultiLabelPredictions
 from trainables.posthoc.curvature import Curvature, curvature_from_tensors, curvature_tensors
-from trainables.predictions import Predictions
 from trainables.spec import Laplace
 
 ROWS = 512
 COVARIANCE_ROWS = 64
-AnyKind = TypeVar("AnyKind", Predictions, MultiLabelPredictions)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,7 +123,7 @@ def sample_heads(posterior: Posterior, samples: int, seed: int = 0) -> tuple[Ten
     return posterior.weight + weights, posterior.bias + drawn[:, cut:]
 
 
-def laplace_predictions(task: Laplace, posterior: Posterior, features: Tensor, like: AnyKind) -> AnyKind:
+def laplace_predictions(task: Laplace, posterior: Posterior, features: Tensor, like: Kind) -> Kind:
     """The predictive that a task asks for, on the images of other predictions, whose rows the features share.
 
     Raises:
@@ -140,7 +138,7 @@ def laplace_predictions(task: Laplace, posterior: Posterior, features: Tensor, l
     return like.with_logits(predict_laplace(posterior, features, bridge=how))
 
 
-def require_bridge(task: Laplace, predictions: Predictions | MultiLabelPredictions) -> None:
+def require_bridge(task: Laplace, predictions: ImagePredictions) -> None:
     """Refuse the Laplace bridge where an image may have several labels.
 
     Raises:
