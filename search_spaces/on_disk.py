@@ -49,6 +49,7 @@ LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Temperature(),
     Calibration(method="temperature_per_label"),
     Calibration(method="platt"),
+    Laplace(hessian_structure="kron"),
     PixelBaseline(),
     Ensemble(members="top", size=4),
     Ensemble(members="greedy", size=10),

@@ -17,6 +17,7 @@ from trainables.spec import (
     Ensemble,
     Evaluation,
     Focal,
+    Laplace,
     LossSpec,
     ModelSpec,
     Optimizer,
@@ -94,6 +95,12 @@ def grid_sweep(name: str, space: Space, description: str) -> Sweep:
         searcher="grid",
         scheduler=None,
         member_seeds=0,
-        posthoc=(Evaluation(), Temperature(), PER_LABEL, Ensemble(members="top", size=3)),
+        posthoc=(
+            Evaluation(),
+            Temperature(),
+            PER_LABEL,
+            Laplace(hessian_structure="kron"),
+            Ensemble(members="top", size=3),
+        ),
         description=description,
     )

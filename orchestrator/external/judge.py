@@ -15,7 +15,6 @@ from orchestrator.storage.store import Store
 
 if TYPE_CHECKING:
     from trainables.multilabel import AnyPredictions
-    from trainables.predictions import Predictions
 
 UNCALIBRATED, TEMPERATURE = "uncalibrated", "temperature"
 
@@ -38,7 +37,6 @@ class Judge:
     def row(self, chosen: Chosen) -> EvaluatedRow:
         """The metrics of a network (with its Laplace posteriors) or of an ensemble."""
         from trainables.posthoc.temperature import apply_temperature
-        from trainables.predictions import Predictions
 
         predictions = self._predictions(chosen)
         temperature = stored_temperature(self._store, chosen)
@@ -46,7 +44,7 @@ class Judge:
             UNCALIBRATED: predictions,
             TEMPERATURE: apply_temperature(predictions, temperature),
         }
-        if chosen.kind != "ensemble" and isinstance(predictions, Predictions):
+        if chosen.kind != "ensemble":
             stages |= self._laplace(chosen.key, predictions)
         metrics = {name: value for stage, each in stages.items() for name, value in self._metrics(stage, each).items()}
         return EvaluatedRow(
@@ -66,17 +64,15 @@ class Judge:
         members = [load_predictions(self._store, self._passes[key]) for key in sorted(chosen.members)]
         return members[0] if chosen.kind != "ensemble" else join_members(members).pooled()
 
-    def _laplace(self, network: str, like: Predictions) -> dict[str, Predictions]:
+    def _laplace(self, network: str, like: AnyPredictions) -> dict[str, AnyPredictions]:
         from trainables.posthoc.posterior import laplace_predictions
 
         tasks = laplace_tasks(self._store, self._ledger, network)
         features = load_features(self._store, self._passes[network]) if tasks else None
-        found = {}
+        found: dict[str, AnyPredictions] = {}
         for task, key in tasks:
             assert features is not None
-            samples = task.samples if task.predictive == "mc" else None
-            posterior = load_stored_posterior(self._store, key)
-            found[task.name] = laplace_predictions(posterior, features, like, samples=samples)
+            found[task.name] = laplace_predictions(task, load_stored_posterior(self._store, key), features, like)
         return found
 
     def _metrics(self, stage: str, predictions: AnyPredictions) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from orchestrator.results import ResultRow
 from search_spaces.objective import Objective
 from trainables.spec import nearest
 
+SECONDS = "seconds/"
 LAPLACE_FIRST = ("laplace_kron", "laplace_full", "laplace_diag")
 
 
@@ -67,7 +68,9 @@ def columns_of(rows: Sequence[ResultRow], objectives: Sequence[Objective]) -> li
 
 
 def metric(name: str) -> Callable[[ResultRow], float | None]:
-    """Reads a metric of a row."""
+    """Reads a metric of a row, or seconds as `seconds/<task>/<stage>`."""
+    if name.startswith(SECONDS):
+        return lambda row: row.seconds.get(name.removeprefix(SECONDS))
     return lambda row: row.metrics.get(name)
 
 
@@ -105,14 +108,22 @@ def _aopc(row: ResultRow) -> float | None:
 def chosen_columns(rows: Sequence[ResultRow], patterns: Sequence[str]) -> list[Column]:
     """Columns of the metrics that patterns such as `test/auroc/*` match, in the order of the patterns.
 
+    Patterns that begin with `seconds/` match stages: `seconds/laplace_*/fit`.
+
     Raises:
         ValueError: a pattern that no metric matches.
     """
     names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    stages = list(dict.fromkeys(SECONDS + name for row in rows for name in row.seconds))
     found: dict[str, None] = {}
     for pattern in patterns:
-        matching = [name for name in names if fnmatchcase(name, pattern)]
+        known = stages if pattern.startswith(SECONDS) else names
+        matching = [name for name in known if fnmatchcase(name, pattern)]
         if not matching:
-            raise ValueError(f"--metric {pattern}: no result has such a metric. {nearest(pattern, names)[:400]}")
+            raise ValueError(f"--metric {pattern}: no result has such a metric. {nearest(pattern, known)[:400]}")
         found |= dict.fromkeys(matching)
-    return [Column(title=name, note=metric_label(name), value=metric(name)) for name in found]
+    return [Column(title=name, note=_note(name), value=metric(name)) for name in found]
+
+
+def _note(name: str) -> str:
+    return name if name.startswith(SECONDS) else metric_label(name)

@@ -16,6 +16,7 @@ from orchestrator.report.ensembles import ensemble_entries
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
 from orchestrator.report.label_calibration import label_errors
+from orchestrator.report.laplace import laplace_lines
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.saliency import saliency_tiles
 from orchestrator.report.text import number_text, plural, short_text, time_text
@@ -72,6 +73,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "calibration": calibration_groups(findings),
         "label_errors": label_errors(findings),
         "ensembles": ensemble_entries(findings, studio),
+        "laplace": laplace_lines(findings),
         "reliability": pictures.reliability_pictures(findings, studio),
         "learning": pictures.learning_pictures(findings, studio),
         "search": pictures.search_pictures(findings, studio),

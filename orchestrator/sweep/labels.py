@@ -8,7 +8,7 @@ from search_spaces.sweep import Sweep
 from trainables.spec import Aopc, Calibration, Laplace, PosthocSpec
 from trainables.spec.calibration import OF_CLASSES
 
-FOR_CLASSES = (Laplace, Aopc)
+BRIDGES = ("bridge", "bridge_norm")
 
 
 def without_class_tasks(sweep: Sweep) -> tuple[Sweep, str]:
@@ -20,15 +20,23 @@ def without_class_tasks(sweep: Sweep) -> tuple[Sweep, str]:
     Raises:
         ValueError: the search is on a metric of such a task.
     """
-    dropped = [task.name for task in sweep.posthoc if _is_for_classes(task)]
+    dropped = [task.name for task in sweep.posthoc if _for_classes(task)]
     if not dropped:
         return sweep, ""
-    kept = tuple(task for task in sweep.posthoc if not _is_for_classes(task))
+    kept = tuple(task for task in sweep.posthoc if not _for_classes(task))
     said = (
         f"Left out, because an image may have several labels and they are for one class an image: {', '.join(dropped)}"
     )
     return replace(sweep, posthoc=kept), said
 
 
-def _is_for_classes(task: PosthocSpec) -> bool:
-    return isinstance(task, FOR_CLASSES) or (isinstance(task, Calibration) and task.method in OF_CLASSES)
+def _for_classes(task: PosthocSpec) -> bool:
+    """AOPC, and calibrators and predictives of Laplace that sigmoid heads do not have."""
+    match task:
+        case Aopc():
+            return True
+        case Calibration():
+            return task.method in OF_CLASSES
+        case Laplace():
+            return task.predictive in BRIDGES
+    return False

@@ -1,47 +1,40 @@
 """Last-layer Laplace approximation on cached features (MacKay 1992; Daxberger et al. 2021).
 
-laplace-torch computes the Gauss-Newton matrix; it is decomposed once, after which prior precision and predictive are
-closed forms (`trainables.posthoc.posterior`): no pass through the network, and neither the library's grid search, which
-picks the minimum of a running mean, nor its marginal likelihood, which computes a determinant of P x P a hundred times.
+The Gauss-Newton matrix (`trainables.posthoc.gauss_newton`) is decomposed once, after which prior precision and predictive are
+closed forms: no pass through the network, and neither laplace-torch's grid search, which picks the minimum of a running mean,
+nor its marginal likelihood, which computes a determinant of P x P a hundred times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import deepcopy
-from typing import Any
-
-import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
 
-from trainables.metrics import evaluate_splits, negative_log_likelihood
-from trainables.posthoc.curvature import Curvature, DiagCurvature, FullCurvature, KronCurvature, Structure, eigen
-from trainables.posthoc.interface import (
-    PosthocResult,
-    TrainedNetwork,
-    calibration_split,
-    class_predictions,
-    evaluated_splits,
-)
-from trainables.posthoc.memory import NotEnoughMemoryError, available_bytes
+from trainables.metrics import evaluate_splits, headline
+from trainables.multilabel import AnyPredictions, MultiLabelPredictions
+from trainables.posthoc.curvature import Structure
+from trainables.posthoc.gauss_newton import GaussNewton, gauss_newton
+from trainables.posthoc.interface import PosthocResult, TrainedNetwork, calibration_split, evaluated_splits
+from trainables.posthoc.laplace_cost import affordable
 from trainables.posthoc.posterior import (
-    GRID,
     Posterior,
-    grid_precision,
     laplace_predictions,
-    log_marginal_likelihood,
-    marginal_likelihood_precision,
     posterior_of,
     posterior_tensors,
+    require_bridge,
+)
+from trainables.posthoc.prior_precision import (
+    at_the_end,
+    cross_validated,
+    grid_precision,
+    grid_precisions,
+    layerwise_marginal_likelihood_precisions,
+    log_marginal_likelihood,
+    marginal_likelihood_precision,
 )
 from trainables.posthoc.stopwatch import Stopwatch
-from trainables.predictions import Predictions
-from trainables.spec import Laplace, heads_of
+from trainables.spec import Laplace, SplitName, heads_of
 
-# peak of fit and decomposition, measured at P = 3,204: 6.1 to 6.4 matrices of doubles
-FULL_MATRICES = 7
-BATCH_BYTES = 2**27
+FELL_BACK = "train/fell_back_to_kron"
 
 
 def fit_laplace(structure: Structure, features: Tensor, targets: Tensor, head: nn.Linear) -> Posterior:
@@ -50,39 +43,13 @@ def fit_laplace(structure: Structure, features: Tensor, targets: Tensor, head: n
     Args:
         structure: `diag`, `kron` or `full`.
         features: penultimate features of the training images, [images, features].
-        targets: [images].
+        targets: class numbers [images], or [images, labels] with NaN where a label is unknown.
         head: the last layer, with a bias.
 
     Raises:
         ValueError: a head without a bias, or one that does not fit the features.
     """
-    _require_fitting_head(features, head)
-    library = _fit_library(structure, features, targets, head)
-    return posterior_of(head, DECOMPOSITIONS[structure](library, head))
-
-
-def full_bytes(head: nn.Linear) -> int:
-    """Bytes that the full structure takes at its peak: seven matrices of P x P doubles, P the parameters of the head."""
-    return FULL_MATRICES * 8 * _parameters(head) ** 2
-
-
-def require_memory(task: Laplace, head: nn.Linear) -> None:
-    """Refuse the full structure before anything is allocated where it would not fit.
-
-    Raises:
-        NotEnoughMemoryError: with the predicted bytes and the way out.
-    """
-    if task.hessian_structure != "full":
-        return
-    needed, available = full_bytes(head), available_bytes()
-    if needed <= min(task.memory_bytes, available):
-        return
-    limit = f"memory_bytes allows {task.memory_bytes:,}" if needed > task.memory_bytes else f"{available:,} are free"
-    raise NotEnoughMemoryError(
-        f"{task.name}: the full structure of a head of {head.in_features} features and {head.out_features} classes needs "
-        f"about {needed:,} bytes ({FULL_MATRICES} matrices of {_parameters(head):,} x {_parameters(head):,} doubles), and "
-        f"{limit}. Use hessian_structure 'kron', or raise memory_bytes on a machine that has it."
-    )
+    return posterior_of(head, gauss_newton(structure, features, targets, head).decompose())
 
 
 def require_one_head(task: Laplace, network: TrainedNetwork) -> None:
@@ -102,38 +69,47 @@ def require_one_head(task: Laplace, network: TrainedNetwork) -> None:
 def run(task: Laplace, network: TrainedNetwork) -> PosthocResult:
     """Fit on train, choose the prior precision, predict val, calib and test.
 
-    Metrics: `<split>/<metric>`, `train/log_marginal_likelihood`, and the prior precision under the split that chose it.
+    Metrics: `<split>/<metric>`, `train/log_marginal_likelihood` (not under `cv`, whose matrix is that of more images), and the
+    prior precision under the split that chose it; 1 as `train/fell_back_to_kron` where the full structure did not fit.
     Tensors: the posterior (`load_posterior` reads it). Seconds: fit, prior_precision, predict; import and evaluate apart.
 
     Raises:
-        ValueError: the network predicts several labels an image, or has several heads.
-        NotEnoughMemoryError: the full structure does not fit.
+        ValueError: the bridge of a network that predicts several labels, or a network of several heads.
+        NotEnoughMemoryError: neither the structure nor the Kronecker one fits.
     """
     require_one_head(task, network)
     watch, head = Stopwatch(), network.head()
-    require_memory(task, head)
-    train = class_predictions(task, network, "train")
-    with watch.stage("import"):  # seconds that the first task of a process pays, whatever its structure
-        import laplace  # noqa: F401
+    train = network.predictions("train")
+    require_bridge(task, train)
+    of_labels = isinstance(train, MultiLabelPredictions)
+    structure, remarks = affordable(task, head, of_labels=of_labels)
+    if not of_labels:
+        with watch.stage("import"):  # seconds that the first task of a process pays, whatever its structure
+            import laplace  # noqa: F401
     with watch.stage("fit"):
-        posterior = fit_laplace(task.hessian_structure, network.features("train"), train.targets, head)
+        matrix = gauss_newton(structure, network.features("train"), train.targets, head)
+        posterior = None if task.prior_precision == "cv" else posterior_of(head, matrix.decompose())
     with watch.stage("prior_precision"):
-        posterior, chosen_on, remarks = _tune(task, network, posterior)
+        chosen_on: SplitName = "train"
+        if task.prior_precision != "marglik":
+            chosen_on, about = calibration_split(network.spec.split)
+            remarks += about
+        posterior = _tuned(task, network, head, matrix, posterior, chosen_on)
+        remarks += _end_remarks(task, posterior)
     with watch.stage("predict"):
-        samples = task.samples if task.predictive == "mc" else None
-        splits = evaluated_splits(network.spec.split)
-        members: dict[str, Predictions] = {
-            split: laplace_predictions(
-                posterior, network.features(split), class_predictions(task, network, split), samples=samples
-            )
-            for split in splits
+        members: dict[str, AnyPredictions] = {
+            split: laplace_predictions(task, posterior, network.features(split), network.predictions(split))
+            for split in evaluated_splits(network.spec.split)
         }
     with watch.stage("evaluate"):
-        train_nll = len(train) * negative_log_likelihood(train.pooled_log_probs(), train.targets)
-        metrics = evaluate_splits(members.values(), network.classes) | {
-            f"{chosen_on}/prior_precision": posterior.prior_precision,
-            "train/log_marginal_likelihood": log_marginal_likelihood(posterior, train_nll),
-        }
+        metrics = evaluate_splits(members.values(), network.classes)
+        metrics[f"{chosen_on}/prior_precision"] = posterior.prior_precision
+        if posterior.bias_precision is not None:
+            metrics[f"{chosen_on}/bias_precision"] = posterior.bias_precision
+        if task.prior_precision != "cv":
+            metrics["train/log_marginal_likelihood"] = log_marginal_likelihood(posterior, _summed_nll(train))
+        if structure != task.hessian_structure:
+            metrics[FELL_BACK] = 1.0
     return PosthocResult(
         metrics=metrics,
         predictions=members,
@@ -143,73 +119,38 @@ def run(task: Laplace, network: TrainedNetwork) -> PosthocResult:
     )
 
 
-def _tune(task: Laplace, network: TrainedNetwork, posterior: Posterior) -> tuple[Posterior, str, tuple[str, ...]]:
-    if task.prior_precision == "marglik":
-        return posterior.with_prior_precision(marginal_likelihood_precision(posterior)), "train", ()
-    split, remarks = calibration_split(network.spec.split)
-    best = grid_precision(posterior, network.features(split), network.predictions(split).targets)
-    if best in (GRID[0], GRID[-1]):
-        remarks += (f"{task.name}: the best prior precision, {best:g}, stands at the end of the grid.",)
-    return posterior.with_prior_precision(best), split, remarks
+def _tuned(
+    task: Laplace,
+    network: TrainedNetwork,
+    head: nn.Linear,
+    matrix: GaussNewton,
+    posterior: Posterior | None,
+    split: SplitName,
+) -> Posterior:
+    """The posterior under the prior precision that the task asks for; there is none yet where folds are to be made."""
+    layerwise = task.prior == "layerwise"
+    if posterior is not None and task.prior_precision == "marglik":
+        if layerwise:
+            return posterior.with_prior_precision(*layerwise_marginal_likelihood_precisions(posterior))
+        return posterior.with_prior_precision(marginal_likelihood_precision(posterior))
+    features, targets = network.features(split), network.predictions(split).targets
+    if posterior is None:
+        return cross_validated(task, matrix, features, targets, head, network.studies(split))
+    if layerwise:
+        return posterior.with_prior_precision(*grid_precisions(posterior, features, targets))
+    return posterior.with_prior_precision(grid_precision(posterior, features, targets))
 
 
-def _fit_library(structure: Structure, features: Tensor, targets: Tensor, head: nn.Linear) -> Any:
-    # the import takes 8 to 15 s, so only those who fit pay for it
-    from laplace import Laplace as FitLaplace
-
-    # its full matrix is single precision whatever the model is, and four times slower to compute in double
-    dtype = torch.float32 if structure == "full" else torch.float64
-    model = nn.Sequential(nn.Identity(), deepcopy(head).cpu().to(dtype).requires_grad_(True))
-    library = FitLaplace(
-        model,
-        "classification",
-        subset_of_weights="last_layer",
-        hessian_structure=structure,
-        # found automatically, the layer would be remembered together with the first batch of images
-        last_layer_name="1",
-    )
-    rows = max(1, min(1024, BATCH_BYTES // (8 * head.out_features * _parameters(head))))
-    library.fit(DataLoader(TensorDataset(features.cpu().to(dtype), targets.cpu()), batch_size=rows))
-    return library
+def _end_remarks(task: Laplace, posterior: Posterior) -> tuple[str, ...]:
+    """A sentence for the report where a grid was too short."""
+    chosen = posterior.prior_precision, posterior.bias_precision
+    if task.prior_precision == "marglik" or not at_the_end(chosen):
+        return ()
+    named = " and ".join(f"{value:g}" for value in chosen if value is not None)
+    return (f"{task.name}: the best prior precision, {named}, stands at the end of the grid.",)
 
 
-def _diag(library: Any, head: nn.Linear) -> Curvature:
-    values, cut = library.H.detach().double(), head.weight.numel()
-    return DiagCurvature(weight_values=values[:cut].reshape(head.weight.shape), bias_values=values[cut:])
-
-
-def _kron(library: Any, head: nn.Linear) -> Curvature:
-    (by_class, by_feature), (by_bias,) = library.H_facs.kfacs
-    class_vectors, class_values = eigen(by_class)
-    feature_vectors, feature_values = eigen(by_feature)
-    bias_vectors, bias_values = eigen(by_bias)
-    return KronCurvature(
-        class_vectors=class_vectors,
-        class_values=class_values,
-        feature_vectors=feature_vectors,
-        feature_values=feature_values,
-        bias_vectors=bias_vectors,
-        bias_values=bias_values,
-    )
-
-
-def _full(library: Any, head: nn.Linear) -> Curvature:
-    vectors, values = eigen(library.H)
-    return FullCurvature(vectors=vectors, values=values)
-
-
-DECOMPOSITIONS: dict[str, Callable[[Any, nn.Linear], Curvature]] = {"diag": _diag, "kron": _kron, "full": _full}
-
-
-def _parameters(head: nn.Linear) -> int:
-    return head.out_features * (head.in_features + 1)
-
-
-def _require_fitting_head(features: Tensor, head: nn.Linear) -> None:
-    if head.bias is None:
-        raise ValueError("fit_laplace() was given a head without a bias. Build the last layer with bias=True.")
-    if features.ndim != 2 or features.shape[1] != head.in_features:
-        raise ValueError(
-            f"fit_laplace() was given features of shape {tuple(features.shape)} and a head that takes "
-            f"{head.in_features}. Pass the penultimate features of this network, [images, {head.in_features}]."
-        )
+def _summed_nll(train: AnyPredictions) -> float:
+    """Summed NLL in nats, of labels over the known entries; 0 where none is known."""
+    entries = int(train.known().sum()) if isinstance(train, MultiLabelPredictions) else len(train)
+    return entries * (headline(train)["nll"] or 0.0)

@@ -37,27 +37,49 @@ class Temperature:
 
 @dataclass(frozen=True, kw_only=True)
 class Laplace:
-    """Last-layer Laplace approximation on cached features (Daxberger et al. 2021).
+    """Last-layer Laplace approximation on cached features (Daxberger et al. 2021), of a softmax or a sigmoid head.
 
     Attributes:
-        hessian_structure: `diag`, `kron` or `full`.
-        prior_precision: `marglik` (marginal likelihood on train) or `grid` (NLL on calib over a grid of 100 values).
-        predictive: `probit`, or `mc` with `samples` draws.
-        memory_bytes: largest memory that the full structure may take; beyond it the task refuses with the predicted bytes.
+        hessian_structure: `diag`, `kron` or `full`; of labels that do not exclude each other `full` is a block a label.
+        prior_precision: `marglik` (marginal likelihood on train), `grid` (NLL on calib over a grid of 100 values), or `cv` (the
+            same over `folds` folds of calib, with the Gauss-Newton matrix of train and of the other folds).
+        prior: `shared`, or `layerwise` for a precision of the bias's own (`diag` and `kron`).
+        predictive: `probit`; `mc` with `samples` draws; `bridge`, or `bridge_norm` with its correction of the variance, for one
+            class an image.
+        memory_bytes: largest memory that the fit may take; beyond it `full` gives way to `kron`, and says so.
+        folds: of `cv`.
+
+    Raises:
+        ValueError: a layer-wise prior of the full structure, less than one sample or two folds.
     """
 
     kind: Literal["laplace"] = "laplace"
     hessian_structure: Literal["diag", "kron", "full"] = "kron"
-    prior_precision: Literal["marglik", "grid"] = "marglik"
-    predictive: Literal["probit", "mc"] = "probit"
+    prior_precision: Literal["marglik", "grid", "cv"] = "marglik"
+    predictive: Literal["probit", "mc", "bridge", "bridge_norm"] = "probit"
     samples: int = 30
     memory_bytes: int = 4 * 2**30
+    prior: Literal["shared", "layerwise"] = "shared"
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        if self.prior == "layerwise" and self.hessian_structure == "full":
+            raise ValueError(
+                "Laplace prior 'layerwise' with hessian_structure 'full': the full matrix couples weight and bias, which then "
+                "have no eigenbasis in common. Use 'diag' or 'kron', or prior 'shared'."
+            )
+        if self.samples < 1:
+            raise ValueError(f"Laplace samples is {self.samples}; the predictive 'mc' draws at least 1.")
+        if self.folds < 2:
+            raise ValueError(f"Laplace folds is {self.folds}; cross-validation needs at least 2.")
 
     @property
     def name(self) -> str:
         """Prefix of the metrics' names."""
         tuned = "" if self.prior_precision == "marglik" else f"_{self.prior_precision}"
-        return f"laplace_{self.hessian_structure}{tuned}" + ("" if self.predictive == "probit" else "_mc")
+        prior = "" if self.prior == "shared" else f"_{self.prior}"
+        predictive = "" if self.predictive == "probit" else f"_{self.predictive}"
+        return f"laplace_{self.hessian_structure}{tuned}{prior}{predictive}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,11 @@ from PIL import Image
 
 from orchestrator.network import StoredNetwork
 from orchestrator.report.classes import by_class
+from orchestrator.report.columns import chosen_columns
 from orchestrator.report.findings import gather
 from orchestrator.report.headline import sentences, tiles
 from orchestrator.report.intervals import accuracy_interval
+from orchestrator.report.laplace import laplace_lines
 from orchestrator.report.tables import results_json
 from orchestrator.report.write import write_report
 from orchestrator.results import found, network_tasks
@@ -57,9 +59,21 @@ def test_a_sweep_on_several_labels_ends_with_every_result(ended: Ended, results:
 
 def test_tasks_for_one_class_an_image_are_left_out_and_nothing_fails(storage: Path, ended: Ended) -> None:
     assert not ended.failed_tasks
-    kinds = [task["kind"] for task in Ledger(storage, "labels").definition()["posthoc"]]
-    assert "laplace" not in kinds
-    assert "temperature" in kinds
+    names = [task.name for task in network_tasks(Ledger(storage, "labels").definition())]
+    assert names == ["", "temperature", "laplace_kron"]
+
+
+def test_laplace_has_posteriors_of_labels_and_a_table_with_its_seconds(storage: Path, ended: Ended) -> None:
+    findings = gather(Store(storage), Ledger(storage, "labels"))
+    for row in findings.networks:
+        assert row.metrics["laplace_kron/train/prior_precision"] > 0
+        assert isinstance(findings.predictions(row.results["laplace_kron"], "test"), MultiLabelPredictions)
+    before, after = laplace_lines(findings)[:2]
+    assert (before.hessian, before.fit, after.hessian) == ("none", "–", "Kronecker")
+    assert before.model.endswith(findings.best.name)
+    assert after.optimisation.endswith("s")
+    chosen = chosen_columns(findings.results, ["seconds/laplace_kron/fit"])[0]
+    assert chosen.value(findings.best) == findings.best.seconds["laplace_kron/fit"]
 
 
 def test_the_best_trial_has_the_largest_auroc(storage: Path, ended: Ended) -> None:

@@ -13,18 +13,14 @@ from tests.trainables.planted import PlantedNetwork, predictions
 from trainables.metrics import headline
 from trainables.models.classifier import Classifier
 from trainables.posthoc import run
-from trainables.posthoc.laplace import fit_laplace, full_bytes, require_memory
-from trainables.posthoc.memory import NotEnoughMemoryError
-from trainables.posthoc.posterior import (
+from trainables.posthoc.laplace import fit_laplace
+from trainables.posthoc.posterior import load_posterior, posterior_tensors, predict_laplace, sample_heads
+from trainables.posthoc.prior_precision import (
     GRID,
     grid_nll,
     grid_precision,
-    load_posterior,
     log_marginal_likelihood,
     marginal_likelihood_precision,
-    posterior_tensors,
-    predict_laplace,
-    sample_heads,
 )
 from trainables.spec import Laplace, Split
 
@@ -162,7 +158,8 @@ def test_rows_of_the_grid_are_cut_without_a_change(pair, monkeypatch):
     features, targets = NETWORK.features("calib"), NETWORK.predictions("calib").targets
     grid = torch.tensor([0.1, 10.0], dtype=torch.float64)
     whole = grid_nll(ours, features, targets, grid), predict_laplace(ours, features)
-    monkeypatch.setattr("trainables.posthoc.posterior.ROWS", 7)
+    for module in ("posterior", "prior_precision"):
+        monkeypatch.setattr(f"trainables.posthoc.{module}.ROWS", 7)
     torch.testing.assert_close(grid_nll(ours, features, targets, grid), whole[0])
     torch.testing.assert_close(predict_laplace(ours, features), whole[1])
 
@@ -223,28 +220,6 @@ def test_without_a_calib_split_the_grid_uses_val_and_says_so():
     result = run(Laplace(hessian_structure="diag", prior_precision="grid"), [network])
     assert "val/prior_precision" in result.metrics
     assert "no calib split" in result.remarks[0]
-
-
-def test_a_full_matrix_that_would_not_fit_is_refused_before_anything_is_read():
-    class Vgg(PlantedNetwork):
-        def head(self):
-            return nn.Linear(4096, 4, device="meta")
-
-        def features(self, split):
-            raise AssertionError("read before the memory was checked")
-
-    with pytest.raises(NotEnoughMemoryError, match=r"about 15,039,726,464 bytes .* 16,388 x 16,388 .*Use .*'kron'"):
-        run(Laplace(hessian_structure="full"), [Vgg()])
-
-
-def test_a_machine_without_the_memory_refuses_too(monkeypatch):
-    head = nn.Linear(512, 4)
-    assert full_bytes(head) == 7 * 8 * 2052**2
-    require_memory(Laplace(hessian_structure="full"), head)
-    monkeypatch.setattr("trainables.posthoc.laplace.available_bytes", lambda: 1000)
-    with pytest.raises(NotEnoughMemoryError, match="1,000 are free"):
-        require_memory(Laplace(hessian_structure="full"), head)
-    require_memory(Laplace(hessian_structure="kron"), head)
 
 
 @pytest.mark.parametrize(
