@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
-from trainables.spec import Aopc, Ensemble, Evaluation, Laplace, PixelBaseline, PosthocSpec, Temperature
+from trainables.spec import (
+    Aopc,
+    Conformal,
+    Ensemble,
+    Evaluation,
+    Laplace,
+    PixelBaseline,
+    PosthocSpec,
+    Shift,
+    Temperature,
+)
 
 __all__ = ["PosthocResult", "TrainedNetwork", "run"]
 
@@ -39,6 +49,14 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import aopc
 
             return aopc.run(task, _only(task, members))
+        case Conformal():
+            from trainables.posthoc import conformal
+
+            return conformal.run(task, _only(task, members))
+        case Shift():
+            from trainables.posthoc import shift
+
+            return shift.run(task, _only(task, members))
         case Ensemble():
             from trainables.posthoc import ensemble
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from trainables.metrics import evaluate_splits, predictive_entropy
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from trainables.metrics import evaluate_splits, predictive_entropy, selective_curves
+from trainables.multilabel import AnyPredictions
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, evaluated_splits
 from trainables.posthoc.stopwatch import Stopwatch
 from trainables.spec import Evaluation
@@ -11,6 +16,8 @@ from trainables.studies import study_metrics
 
 def run(task: Evaluation, network: TrainedNetwork) -> PosthocResult:
     """Metrics on val, calib and test, and the predictive entropy of their images as `entropy/<split>`.
+
+    Tensors hold `risk_coverage/test` and `referral/test` too, curves of 101 points.
 
     Where the data set knows studies (visits) of several images, also the metrics of studies, as `split/study_accuracy`.
     """
@@ -24,7 +31,13 @@ def run(task: Evaluation, network: TrainedNetwork) -> PosthocResult:
             metrics, remarks = {**metrics, **of_studies}, (*remarks, *said)
     return PosthocResult(
         metrics=metrics,
-        tensors={f"entropy/{each.split}": predictive_entropy(each) for each in predictions},
+        tensors=_tensors(predictions),
         remarks=remarks,
         seconds=watch.seconds,
     )
+
+
+def _tensors(predictions: Sequence[AnyPredictions]) -> dict[str, Tensor]:
+    tensors = {f"entropy/{each.split}": predictive_entropy(each) for each in predictions}
+    curves = selective_curves(next(each for each in predictions if each.split == "test"))
+    return tensors | {f"{name}/test": curve for name, curve in curves.items()}

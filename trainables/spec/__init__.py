@@ -3,6 +3,7 @@
 from trainables.spec.augmentation import Augmentation
 from trainables.spec.canonical import canonical_json, content_key, from_plain, nearest, to_plain
 from trainables.spec.data import SPLITS, DataSpec, Split, SplitName, Synthetic
+from trainables.spec.judgement import CORRUPTIONS, Conformal, Corruption, Shift
 from trainables.spec.layouts import (
     CHEXPERT_FIVE,
     CHEXPERT_LABELS,
@@ -54,6 +55,7 @@ from trainables.spec.versions import VERSIONS
 __all__ = [
     "CHEXPERT_FIVE",
     "CHEXPERT_LABELS",
+    "CORRUPTIONS",
     "MEAN_RECALL",
     "SPLITS",
     "VERSIONS",
@@ -63,6 +65,8 @@ __all__ = [
     "Chexpert",
     "ClassDistinct",
     "ConfidencePenalty",
+    "Conformal",
+    "Corruption",
     "CovidRadiography",
     "CrossEntropy",
     "DataSpec",
@@ -88,6 +92,7 @@ __all__ = [
     "PosthocSpec",
     "Sampling",
     "Schedule",
+    "Shift",
     "SmallCNN",
     "Split",
     "SplitName",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from trainables.spec.canonical import content_key
+from trainables.spec.judgement import Conformal, Shift
 from trainables.spec.versions import VERSIONS
 
 
@@ -120,8 +121,8 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-NetworkTask: TypeAlias = Evaluation | Temperature | Laplace | Aopc
-PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | Aopc | Ensemble | PixelBaseline
+NetworkTask: TypeAlias = Evaluation | Temperature | Laplace | Aopc | Conformal | Shift
+PosthocSpec: TypeAlias = Evaluation | Temperature | Laplace | Aopc | Conformal | Shift | Ensemble | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:

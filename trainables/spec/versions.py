@@ -11,12 +11,14 @@ VERSIONS: dict[str, int] = {
     "decode": 1,
     "fit": 2,
     "predict": 2,
-    "evaluation": 2,
-    "temperature": 2,
-    "laplace": 2,
+    "evaluation": 3,
+    "temperature": 3,
+    "laplace": 3,
     "aopc": 2,
-    "ensemble": 2,
-    "baseline": 2,
+    "ensemble": 3,
+    "baseline": 3,
+    "conformal": 1,
+    "shift": 1,
 }
 
 MODULES: dict[str, tuple[str, ...]] = {
@@ -35,4 +37,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "aopc": ("trainables.posthoc.aopc",),
     "ensemble": ("trainables.posthoc.ensemble",),
     "baseline": ("trainables.posthoc.baseline",),
+    "conformal": ("trainables.posthoc.conformal",),
+    "shift": ("trainables.posthoc.shift",),
 }
