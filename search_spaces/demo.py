@@ -10,6 +10,7 @@ from trainables.spec import (
     Aopc,
     Augmentation,
     ClassDistinct,
+    Conformal,
     CrossEntropy,
     Ensemble,
     Evaluation,
@@ -74,6 +75,7 @@ sweep = Sweep(
     posthoc=(
         Evaluation(),
         Temperature(),
+        Conformal(),
         Laplace(hessian_structure="diag"),
         Laplace(hessian_structure="kron"),
         Laplace(hessian_structure="full"),

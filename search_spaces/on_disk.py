@@ -11,6 +11,7 @@ from search_spaces.sweep import Asha, Space, Sweep
 from trainables.spec import (
     Aopc,
     Augmentation,
+    Conformal,
     Ensemble,
     Evaluation,
     FileSpec,
@@ -20,6 +21,7 @@ from trainables.spec import (
     PixelBaseline,
     PosthocSpec,
     Schedule,
+    Shift,
     Split,
     Temperature,
     TrialSpec,
@@ -34,6 +36,8 @@ SIZE = 128
 CLASS_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
     Temperature(),
+    Conformal(),
+    Shift(),
     Laplace(hessian_structure="diag"),
     Laplace(hessian_structure="kron"),
     Aopc(cells=8, images=100),
@@ -43,6 +47,7 @@ CLASS_TASKS: tuple[PosthocSpec, ...] = (
 LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
     Temperature(),
+    Shift(),
     PixelBaseline(),
     Ensemble(members="top", size=4),
 )

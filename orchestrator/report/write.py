@@ -16,6 +16,7 @@ from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.saliency import saliency_tiles
+from orchestrator.report.statistics import statistics_of
 from orchestrator.report.text import number_text, plural, short_text, time_text
 from orchestrator.report.trials import headings, table_rows
 from orchestrator.storage.ledger import Ledger
@@ -24,7 +25,7 @@ from orchestrator.storage.store import Store, replace
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SECTIONS = ("trials", "calibration", "search", "explanations", "classes", "data", "origin")
+SECTIONS = ("trials", "calibration", "statistics", "search", "explanations", "classes", "data", "origin")
 
 
 def write_report(store: Store, ledger: Ledger, path: Path) -> Path:
@@ -69,6 +70,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "rows": table_rows(findings),
         "calibration": calibration_groups(findings),
         "reliability": pictures.reliability_pictures(findings, studio),
+        "statistics": statistics_of(findings, studio),
         "learning": pictures.learning_pictures(findings, studio),
         "search": pictures.search_pictures(findings, studio),
         "parallel": pictures.parallel_picture(findings, studio),

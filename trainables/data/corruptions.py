@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from trainables.spec import Corruption
 from trainables.spec.judgement import SEVERITIES
@@ -21,7 +21,7 @@ from trainables.spec.judgement import SEVERITIES
 ROTATION_DEGREES = (15.0, 30.0, 45.0, 60.0, 75.0)
 NOISE_DEVIATION = (0.04, 0.08, 0.12, 0.18, 0.26)
 """Of intensities in [0, 1]."""
-BLUR_SIDES = (0.004, 0.008, 0.015, 0.025, 0.04)
+BLUR_SIDES = (0.01, 0.015, 0.02, 0.03, 0.05)
 """Standard deviation of the Gaussian, as a share of the side."""
 CONTRAST_KEPT = (0.75, 0.5, 0.4, 0.3, 0.15)
 """Share of the distance from the image's mean that is kept."""
@@ -65,13 +65,23 @@ def _one(image: NDArray[np.uint8], name: str, corruption: Corruption, level: int
             normal = _generator(name, seed).standard_normal(image.shape, dtype=np.float32)
             return _grey(image + 255 * NOISE_DEVIATION[level] * normal)
         case "blur":
-            radius = BLUR_SIDES[level] * max(image.shape)
-            return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
+            return _grey(_blurred(image.astype(np.float32), BLUR_SIDES[level] * max(image.shape)))
         case "contrast":
             mean = image.mean(dtype=np.float64)
             return _grey(mean + CONTRAST_KEPT[level] * (image - mean))
         case "jpeg":
             return _compressed(image, JPEG_QUALITY[level])
+
+
+def _blurred(image: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
+    """Rows, then columns, under a Gaussian cut at four deviations; what lies outside repeats the border."""
+    reach = max(1, round(4 * deviation))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    for _ in range(2):
+        padded = np.pad(image, ((reach, reach), (0, 0)), mode="edge")
+        shifted = (share * padded[n : n + len(image)] for n, share in enumerate(kernel / kernel.sum()))
+        image = sum(shifted, start=np.zeros_like(image)).T.astype(np.float32)
+    return image
 
 
 def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

@@ -105,9 +105,7 @@ def evaluate(predictions: AnyPredictions, classes: Sequence[str], *, bins: int =
     return result
 
 
-def evaluate_fully(
-    predictions: AnyPredictions, classes: Sequence[str], *, bins: int = BINS
-) -> dict[str, float | None]:
+def evaluate_fully(predictions: AnyPredictions, classes: Sequence[str], *, bins: int = BINS) -> dict[str, float | None]:
     """`evaluate`, and everything else that docs/metrics.md names: what a final judgement is made from."""
     found = evaluate(predictions, classes, bins=bins)
     return found | details(predictions, class_names(classes), bins=bins)

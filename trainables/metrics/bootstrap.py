@@ -85,7 +85,10 @@ def paired_intervals(
     Args:
         one: predictions.
         other: of the same images in the same order.
-        groups, resamples, seed, bins: as for `headline_intervals`.
+        groups: [images], what is drawn together.
+        resamples: how often.
+        seed: of the draws.
+        bins: of the calibration error.
 
     Raises:
         ValueError: other images, another order or truth, or another number of groups than of images.

@@ -77,9 +77,7 @@ def class_errors(columns: Sequence[Column], bins: int = BINS) -> list[float | No
 
     Their mean is the class-wise calibration error (Kull et al. 2019), also called static (Nixon et al. 2019).
     """
-    return [
-        curve_of(each.probability, each.truth, bins).calibration_error() if len(each) else None for each in columns
-    ]
+    return [curve_of(each.probability, each.truth, bins).calibration_error() if len(each) else None for each in columns]
 
 
 def adaptive_error(columns: Sequence[Column], bins: int = BINS) -> float | None:

@@ -42,13 +42,16 @@ def weighted_auroc(scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
         positive: [images], bool.
         weights: [weightings, images].
     """
-    values, place = torch.unique(scores, return_inverse=True)
-    sums = torch.zeros(2, len(weights), len(values), dtype=weights.dtype)
-    above, below = (
-        sums[n].index_add_(1, place[rows], weights[:, rows]) for n, rows in enumerate((positive, ~positive))
-    )
-    pairs = (above * (below.cumsum(1) - below / 2)).sum(1)
-    return pairs / (above.sum(1) * below.sum(1))
+    order = scores.argsort()
+    ordered, is_positive = scores[order], positive[order]
+    drawn = weights[:, order]
+    sums = torch.zeros(len(weights), len(scores) + 1, dtype=weights.dtype)
+    torch.cumsum(drawn * ~is_positive, 1, out=sums[:, 1:])  # of negatives among the n lowest scores
+    found = ordered[is_positive]
+    first, last = torch.searchsorted(ordered, found), torch.searchsorted(ordered, found, right=True)
+    above = drawn[:, is_positive]
+    pairs = (above * (sums[:, first] + sums[:, last])).sum(1) / 2
+    return pairs / (above.sum(1) * sums[:, -1])
 
 
 def _classes(predictions: Predictions, weights: Tensor, bins: int) -> dict[str, Tensor]:
@@ -70,9 +73,7 @@ def _classes(predictions: Predictions, weights: Tensor, bins: int) -> dict[str, 
     }
 
 
-def _labels(
-    predictions: MultiLabelPredictions, columns: list[Column], weights: Tensor, bins: int
-) -> dict[str, Tensor]:
+def _labels(predictions: MultiLabelPredictions, columns: list[Column], weights: Tensor, bins: int) -> dict[str, Tensor]:
     known, odds = predictions.known(), predictions.pooled_log_odds()
     targets = predictions.targets.double()
     squares, losses = (odds.sigmoid() - targets).square(), entry_losses(odds, targets)

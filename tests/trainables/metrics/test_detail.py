@@ -21,7 +21,9 @@ def slow_bins(probabilities, truths, bins, edge):
     for number in range(bins):
         inside = [(p, y) for p, y in zip(probabilities, truths, strict=True) if edge(p) == number]
         if inside:
-            found.append((sum(p for p, _ in inside) / len(inside), sum(y for _, y in inside) / len(inside), len(inside)))
+            found.append(
+                (sum(p for p, _ in inside) / len(inside), sum(y for _, y in inside) / len(inside), len(inside))
+            )
     return found
 
 
@@ -159,7 +161,10 @@ def test_what_is_not_defined_is_missing():
     nothing = label_predictions(images=8, unknown=1.1)
     assert set(evaluate_fully(nothing, LABELS).values()) == {None}
     alone = Predictions(
-        logits=torch.tensor([[[3.0, -1.0], [2.0, -1.0]]]), targets=torch.tensor([0, 0]), image_ids=("a", "b"), split="test"
+        logits=torch.tensor([[[3.0, -1.0], [2.0, -1.0]]]),
+        targets=torch.tensor([0, 0]),
+        image_ids=("a", "b"),
+        split="test",
     )
     found = evaluate_fully(alone, ("a", "b"))
     missing = {name for name, value in found.items() if value is None}

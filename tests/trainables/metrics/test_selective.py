@@ -57,7 +57,9 @@ def test_of_labels_every_known_entry_is_a_decision():
     one = label_predictions(seed=2)
     rows = [
         (max(p, 1 - p), (p > 0.5) != (y == 1))
-        for p, y in zip(one.logits[0].double().sigmoid().flatten().tolist(), one.targets.flatten().tolist(), strict=True)
+        for p, y in zip(
+            one.logits[0].double().sigmoid().flatten().tolist(), one.targets.flatten().tolist(), strict=True
+        )
         if y == y
     ]
     sure, wrong = zip(*rows, strict=True)
@@ -73,7 +75,9 @@ def test_detection_agrees_with_torchmetrics_and_a_slow_loop():
     sought, others = torch.randn(60, generator=random) + 1, torch.randn(90, generator=random)
     found = detection(sought, others)
     truth = torch.cat([torch.ones(60), torch.zeros(90)]).int()
-    assert found["auroc"] == pytest.approx(float(torchmetrics.binary_auroc(torch.cat([sought, others]), truth)), abs=1e-6)
+    assert found["auroc"] == pytest.approx(
+        float(torchmetrics.binary_auroc(torch.cat([sought, others]), truth)), abs=1e-6
+    )
     thresholds = [t for t in sought.tolist() if sum(s >= t for s in sought.tolist()) >= 0.95 * 60]
     slow = sum(s >= max(thresholds) for s in others.tolist()) / 90
     assert found["fpr95"] == pytest.approx(slow)
