@@ -92,7 +92,8 @@ def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def _grey(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return grey
 
 
 def _generator(name: str, seed: int) -> np.random.Generator:
