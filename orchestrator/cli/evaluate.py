@@ -61,7 +61,8 @@ def command(
             raise ValueError("--ood reads no labels and no patients: leave out --map and --patients.")
         ledger = find_sweep(storage, sweep)
         common: dict[str, bool] = {"every_trial": every_trial, "quiet": quiet, "as_json": as_json}
-        return foreign.run(storage, ledger.name, data, on_bad_image=on_bad_image, **common)
+        foreign.run(storage, ledger.name, data, on_bad_image=on_bad_image, **common)
+        return
     from orchestrator.cli.late_progress import LateProgress
     from orchestrator.external.evaluate import evaluate
     from orchestrator.sweep.session import bring_up_to_date

@@ -50,7 +50,7 @@ def test_foreign_images_are_found_as_a_slow_comparison_says(storage, noise):
 
 def test_images_that_cannot_be_read_are_an_error_or_left_out(storage, noise):
     (noise / "broken.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match="broken.png"):
+    with pytest.raises(ValueError, match=r"broken\.png"):
         detect(storage, "tiny", noise)
     found = detect(storage, "tiny", noise, on_bad_image="skip")
     assert found.images == 12
