@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.findings import Findings
 from orchestrator.report.text import plural
@@ -116,6 +116,6 @@ def _predictions(findings: Findings) -> dict[str, AnyPredictions]:
     return {title: each for title, each in found.items() if first is not None and each.image_ids == first.image_ids}
 
 
-def _table(findings: Findings, row: ResultRow) -> dict[str, object]:
+def _table(findings: Findings, row: ResultRow) -> dict[str, Any]:
     network = row.members[0] if row.members else row.key
     return findings.table(findings.meta(network).get("data", ""))

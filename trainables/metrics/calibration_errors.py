@@ -46,6 +46,8 @@ def equal_mass_bins(values: Tensor, bins: int) -> Tensor:
     """
     if bins < 1:
         raise ValueError(f"equal_mass_bins() was asked for {bins} bins; it needs at least 1.")
+    place: Tensor
+    ties: Tensor
     _, place, ties = torch.unique(rounded(values), return_inverse=True, return_counts=True)
     before = ties.cumsum(0) - ties
     middle = 2 * before + ties  # twice the mean rank, in whole numbers

@@ -20,6 +20,8 @@ def selective_risks(confidence: Tensor, wrong: Tensor) -> Tensor:
         wrong: [decisions], bool.
     """
     order = confidence.argsort(descending=True)
+    place: Tensor
+    ties: Tensor
     _, place, ties = torch.unique_consecutive(confidence[order], return_inverse=True, return_counts=True)
     errors = torch.bincount(place, weights=wrong[order].double())
     kept = torch.arange(1, len(confidence) + 1, dtype=torch.float64)

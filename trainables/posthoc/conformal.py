@@ -118,7 +118,7 @@ def run(task: Conformal, network: TrainedNetwork) -> PosthocResult:
     watch = Stopwatch()
     split, remarks = calibration_split(network.spec.split)
     with watch.stage("fit"):
-        calib, test = (class_predictions(task, network, each) for each in (split, "test"))  # type: ignore[arg-type]
+        calib, test = (class_predictions(task, network, each) for each in (split, "test"))
         sets, limit = prediction_sets(task, calib, test)
     metrics = prefixed("test", set_metrics(sets, test.targets, network.classes))
     if math.isinf(limit):

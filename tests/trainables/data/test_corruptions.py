@@ -5,7 +5,7 @@ from trainables.data.corruptions import CONTRAST_KEPT, NOISE_DEVIATION, corrupt
 from trainables.spec import CORRUPTIONS
 
 
-def drawn(images=3, size=32):
+def drawn(images=3, size=64):
     across, down = np.meshgrid(np.arange(size), np.arange(size))
     waves = [110 + 60 * np.sin(across / (2 + n)) + 40 * np.cos(down / 3) for n in range(images)]
     return np.stack(waves).astype(np.uint8), tuple(f"{n}.png" for n in range(images))
