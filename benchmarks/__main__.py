@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-NAMES = ("startup", "synthetic", "data", "training", "losses", "laplace", "explain")
+NAMES = ("startup", "synthetic", "data", "training", "losses", "laplace", "statistics", "explain")
 APART = ("data-large", "gpu")
 """Run only when named: minutes long, or for a machine with a GPU."""
 RESULTS = Path(__file__).parent / "results"
