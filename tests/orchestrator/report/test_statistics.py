@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.report.classes import by_class
 from orchestrator.report.findings import Findings, gather
-from orchestrator.report.intervals import SHOWN, groups_of, judged_rows
+from orchestrator.report.intervals import SHOWN, accuracy_interval, groups_of, judged_rows
 from orchestrator.report.pictures import Studio
 from orchestrator.report.statistics import statistics_of
 from orchestrator.report.text import number_text
@@ -31,6 +31,11 @@ def test_intervals_are_those_of_the_stored_predictions_over_patients(findings: F
     assert lines[0].intervals == headline_intervals(predictions, groups)
     for name, value in headline(predictions).items():
         assert lines[0].intervals[name].value == pytest.approx(value)
+    tile = accuracy_interval(findings, best)
+    assert tile is not None
+    assert (tile.low, tile.high) == pytest.approx(
+        (lines[0].intervals["accuracy"].low, lines[0].intervals["accuracy"].high)
+    )
 
 
 def test_the_ensemble_is_compared_with_the_best_network_on_the_same_draws(findings: Findings) -> None:
