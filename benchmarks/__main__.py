@@ -22,6 +22,7 @@ NAMES = (
     "laplace",
     "calibrators",
     "ensembles",
+    "statistics",
     "explain",
     "precision",
 )

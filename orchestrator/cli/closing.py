@@ -22,7 +22,7 @@ def tell_failures(launch: Launch, ended: Ended) -> None:
 
 def _told_baseline(metrics: Mapping[str, float | None]) -> str:
     """What a linear model reaches: of several labels the area under the ROC curve, since most labels are absent."""
-    labels = "test/auprc" in metrics
+    labels = "val/auprc" in metrics
     name, value = ("AUROC", metrics.get("test/auroc")) if labels else ("accuracy", metrics.get("test/accuracy"))
     return f"A linear model on the pixels of the same splits: test {name} {'–' if value is None else f'{value:.3f}'}."
 

@@ -31,6 +31,7 @@ SHOWN = ("accuracy", "ece", "nll")
     help="Count a class folder as a class of the sweep. Repeatable.",
 )
 @click.option("--all", "every_trial", is_flag=True, help="Every completed trial, not the best and the ensembles' only.")
+@click.option("--ood", is_flag=True, help="The images are foreign: how well does doubt find them? No labels needed.")
 @storage_option
 @click.option("--quiet", is_flag=True, help="No progress display.")
 @json_option
@@ -41,6 +42,7 @@ def command(
     on_bad_image: Literal["error", "skip"],
     maps: Sequence[str],
     every_trial: bool,
+    ood: bool,
     storage: Path,
     quiet: bool,
     as_json: bool,
@@ -49,7 +51,18 @@ def command(
 
     SWEEP is the newest one if it is left out. Networks are chosen on the sweep's val split and calibrated on its calib
     split; the folder is only judged on. What was computed before is read.
+
+    With --ood the folder holds images of another kind, in any layout: they are to be found among the sweep's test images.
     """
+    if ood:
+        from orchestrator.cli import foreign
+
+        if patients or maps:
+            raise ValueError("--ood reads no labels and no patients: leave out --map and --patients.")
+        ledger = find_sweep(storage, sweep)
+        common: dict[str, bool] = {"every_trial": every_trial, "quiet": quiet, "as_json": as_json}
+        foreign.run(storage, ledger.name, data, on_bad_image=on_bad_image, **common)
+        return
     from orchestrator.cli.late_progress import LateProgress
     from orchestrator.external.evaluate import evaluate
     from orchestrator.sweep.session import bring_up_to_date

@@ -76,7 +76,7 @@ class Judge:
         return found
 
     def _metrics(self, stage: str, predictions: AnyPredictions) -> dict[str, float | None]:
-        from trainables.metrics import evaluate, prefixed
+        from trainables.metrics import evaluate_fully, prefixed
 
-        values = prefixed(stage, evaluate(predictions, self._classes))
+        values = prefixed(stage, evaluate_fully(predictions, self._classes))
         return {name: value if value is None or math.isfinite(value) else None for name, value in values.items()}

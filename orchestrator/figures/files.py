@@ -10,6 +10,7 @@ from orchestrator.figures.learning import draw_learning_curves
 from orchestrator.figures.perturbation import draw_area_by_step, draw_perturbation
 from orchestrator.figures.reliability import draw_reliability
 from orchestrator.figures.saliency import draw_saliency, explained_images
+from orchestrator.figures.selective import draw_referral, draw_risk_coverage
 from orchestrator.figures.sizes import draw_sizes, sized_metrics
 
 if TYPE_CHECKING:
@@ -53,6 +54,25 @@ def reliability_diagrams(curves: Mapping[str, ReliabilityCurve], title: str = ""
     parts = figure.subfigures(1, len(curves), squeeze=False)[0]
     for part, (name, curve) in zip(parts, curves.items(), strict=True):
         draw_reliability(part, curve, name)
+    return png_bytes(figure)
+
+
+def risk_coverage(tensors: Mapping[str, Any], title: str = "") -> bytes:
+    """Risk by coverage, and accuracy after referral, of one network.
+
+    Args:
+        tensors: arrays of an evaluation, `risk_coverage/test` and `referral/test`.
+        title: above all.
+
+    Raises:
+        ValueError: the evaluation has no such curves, because no truth is known on test.
+    """
+    if "risk_coverage/test" not in tensors:
+        raise ValueError("risk_coverage() got an evaluation without curves: no truth is known on test.")
+    figure = _titled(new_figure(7.6, 3.2), title)
+    left, right = figure.subfigures(1, 2, squeeze=False)[0]
+    draw_risk_coverage(left, {"surest first": tensors["risk_coverage/test"]}, "risk and coverage")
+    draw_referral(right, {"by entropy": tensors["referral/test"]}, "referral")
     return png_bytes(figure)
 
 

@@ -11,6 +11,12 @@ METRICS = {
     "mean_recall": "mean recall",
     "auroc": "AUROC",
     "auprc": "area under the precision-recall curve",
+    "weighted_f1": "weighted F1",
+    "kappa": "Cohen's kappa",
+    "mce": "MCE",
+    "ace": "ACE",
+    "ece_5": "ECE (5 bins)",
+    "aurc": "area under the risk-coverage curve",
     "aopc": "AOPC",
     "loss": "loss",
 }
@@ -33,6 +39,8 @@ TASKS = {
     "mc_dropout": "MC dropout",
     "snapshots": "snapshots",
     "aopc": "Grad-CAM and AOPC",
+    "conformal": "conformal sets",
+    "shift": "corruptions",
     "ensemble": "ensemble",
     "calibrated_members": "temperature of each member",
 }

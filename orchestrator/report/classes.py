@@ -27,9 +27,16 @@ class ClassRow:
 
     name: str
     images: int
-    recall: float | None
     precision: float | None
+    recall: float | None
+    f1: float | None
     auroc: float | None
+    auprc: float | None
+
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        """In the order of the table's heads."""
+        return (self.precision, self.recall, self.f1, self.auroc, self.auprc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,11 @@ class ByClass:
     classes: tuple[str, ...]
     confusion: tuple[ConfusionRow, ...]
     rows: tuple[ClassRow, ...]
+
+    @property
+    def averages(self) -> tuple[ClassRow, ...]:
+        """Means over the rows: plain, and weighted by images."""
+        return _averages(self.rows)
 
 
 def by_class(findings: Findings) -> ByClass | None:
@@ -81,13 +93,37 @@ def _confusion(predictions: Predictions, classes: tuple[str, ...]) -> tuple[Conf
 def _rows(metrics: Mapping[str, float | None], classes: tuple[str, ...], images: list[int]) -> tuple[ClassRow, ...]:
     from trainables.metrics import class_names
 
-    return tuple(
-        ClassRow(
+    def row(name: str, clean: str, count: int) -> ClassRow:
+        def value(metric: str) -> float | None:
+            return metrics.get(f"test/{metric}/{clean}")
+
+        return ClassRow(
             name=name,
             images=count,
-            recall=metrics.get(f"test/recall/{clean}"),
-            precision=metrics.get(f"test/precision/{clean}"),
-            auroc=metrics.get(f"test/auroc/{clean}"),
+            precision=value("precision"),
+            recall=value("recall"),
+            f1=value("f1"),
+            auroc=value("auroc"),
+            auprc=value("auprc"),
         )
-        for name, clean, count in zip(classes, class_names(classes), images, strict=True)
-    )
+
+    return tuple(row(*each) for each in zip(classes, class_names(classes), images, strict=True))
+
+
+def _averages(rows: tuple[ClassRow, ...]) -> tuple[ClassRow, ...]:
+    """The two last lines of a classification report: means over the classes, plain and weighted by their images."""
+
+    def average(name: str, weights: list[int]) -> ClassRow:
+        def mean(values: list[float | None]) -> float | None:
+            pairs = [(value, weight) for value, weight in zip(values, weights, strict=True) if value is not None]
+            total = sum(weight for _, weight in pairs)
+            return sum(value * weight for value, weight in pairs) / total if total else None
+
+        columns = list(zip(*(row.values for row in rows), strict=True))
+        precision, recall, f1, auroc, auprc = (mean(list(column)) for column in columns)
+        images = sum(row.images for row in rows)
+        return ClassRow(name=name, images=images, precision=precision, recall=recall, f1=f1, auroc=auroc, auprc=auprc)
+
+    if not rows:
+        return ()
+    return average("macro average", [1] * len(rows)), average("weighted average", [row.images for row in rows])

@@ -46,7 +46,7 @@ def columns_of(rows: Sequence[ResultRow], objectives: Sequence[Objective]) -> li
         )
         for each in objectives
     ]
-    of_labels = any("test/auprc" in row.metrics for row in rows)  # which are judged by their curves first of all
+    of_labels = any("val/auprc" in row.metrics for row in rows)  # which are judged by their curves first of all
     columns += [
         _test(name, title)
         for name, title in (

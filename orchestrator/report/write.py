@@ -19,6 +19,7 @@ from orchestrator.report.label_calibration import label_errors
 from orchestrator.report.laplace import laplace_lines
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.saliency import saliency_tiles
+from orchestrator.report.statistics import statistics_of
 from orchestrator.report.text import number_text, plural, short_text, time_text
 from orchestrator.report.trials import headings, table_rows
 from orchestrator.storage.ledger import Ledger
@@ -27,7 +28,17 @@ from orchestrator.storage.store import Store, replace
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SECTIONS = ("trials", "calibration", "ensembles", "search", "explanations", "classes", "data", "origin")
+SECTIONS = (
+    "trials",
+    "calibration",
+    "ensembles",
+    "statistics",
+    "search",
+    "explanations",
+    "classes",
+    "data",
+    "origin",
+)
 
 
 def write_report(store: Store, ledger: Ledger, path: Path) -> Path:
@@ -75,6 +86,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "ensembles": ensemble_entries(findings, studio),
         "laplace": laplace_lines(findings),
         "reliability": pictures.reliability_pictures(findings, studio),
+        "statistics": statistics_of(findings, studio),
         "learning": pictures.learning_pictures(findings, studio),
         "search": pictures.search_pictures(findings, studio),
         "parallel": pictures.parallel_picture(findings, studio),

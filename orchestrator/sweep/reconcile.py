@@ -13,7 +13,7 @@ from orchestrator.sweep.wanted import LEAST_MEMBERS, baseline_jobs, ensemble_job
 from search_spaces.objective import Objective
 from trainables.spec import Ensemble, PixelBaseline, PosthocSpec, from_plain
 
-CHEAP = ("evaluation", "temperature", "calibration", "laplace", "snapshots")
+CHEAP = ("evaluation", "temperature", "calibration", "laplace", "snapshots", "conformal")
 
 
 class Reconciler:

@@ -30,6 +30,8 @@ def network_pictures(store: Store, row: Row, results: Mapping[NetworkTask, Manif
         name = task.name or task.kind
         if task.kind == "aopc":
             pictures |= _of_explanations(store, row.key, manifest.key, name)
+        elif task.kind == "evaluation":
+            pictures |= _of_doubt(store, manifest.key, row.name)
         elif task.kind == "temperature":
             before, after = (row.key, predictions_file(SPLIT)), (manifest.key, predictions_file(SPLIT))
             pictures |= _of_reliability(store, {"as trained": before, "temperature": after}, row.name)
@@ -94,6 +96,18 @@ def _of_sizes(store: Store, key: str) -> Iterator[tuple[str, Artifact]]:
             return size_curves(metrics, title=f"ensemble by size, {SPLIT}")
 
         yield "figures/size_curve.png", _picture(f"{key}-sizes", draw)
+
+
+def _of_doubt(store: Store, key: str, title: str) -> dict[str, Artifact]:
+    if not _has_file(store, key, TENSORS):
+        return {}
+
+    def draw() -> bytes:
+        from orchestrator.figures.files import risk_coverage
+
+        return risk_coverage(load_tensors(store.folder(key) / TENSORS), title=f"{title}, {SPLIT}")
+
+    return {"figures/risk_coverage.png": _picture(f"{key}-doubt", draw)}
 
 
 def _of_explanations(store: Store, network: str, key: str, name: str) -> dict[str, Artifact]:

@@ -27,6 +27,7 @@ from trainables.metrics.classification import (
     recall,
     right_and_known,
 )
+from trainables.metrics.detail import details, selective_curves
 from trainables.metrics.multilabel import (
     evaluate_labels,
     label_headline,
@@ -46,6 +47,7 @@ __all__ = [
     "class_names",
     "disagreement",
     "evaluate",
+    "evaluate_fully",
     "evaluate_splits",
     "headline",
     "mean_defined",
@@ -59,6 +61,7 @@ __all__ = [
     "reliability",
     "right_and_known",
     "right_of_known",
+    "selective_curves",
 ]
 
 HEADLINE = ("accuracy", "macro_f1", "nll", "brier", "ece")
@@ -102,6 +105,12 @@ def evaluate(predictions: AnyPredictions, classes: Sequence[str], *, bins: int =
     return result
 
 
+def evaluate_fully(predictions: AnyPredictions, classes: Sequence[str], *, bins: int = BINS) -> dict[str, float | None]:
+    """`evaluate`, and everything else that docs/metrics.md names: what a final judgement is made from."""
+    found = evaluate(predictions, classes, bins=bins)
+    return found | details(predictions, class_names(classes), bins=bins)
+
+
 def recalls(predictions: AnyPredictions) -> list[float | None]:
     """Recall of every class or label; None where the split has none of it."""
     if isinstance(predictions, MultiLabelPredictions):
@@ -134,10 +143,11 @@ def right_of_known(predictions: AnyPredictions) -> tuple[Tensor, Tensor]:
 
 
 def evaluate_splits(predictions: Iterable[AnyPredictions], classes: Sequence[str]) -> dict[str, float | None]:
-    """`evaluate` of several splits, named `split/metric`."""
+    """`evaluate` of several splits, of test `evaluate_fully`, named `split/metric`."""
     result: dict[str, float | None] = {}
     for each in predictions:
-        result |= prefixed(each.split, evaluate(each, classes))
+        judge = evaluate_fully if each.split == "test" else evaluate
+        result |= prefixed(each.split, judge(each, classes))
     return result
 
 

@@ -8,12 +8,14 @@ from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.spec import (
     Aopc,
     Calibration,
+    Conformal,
     Ensemble,
     Evaluation,
     Laplace,
     McDropout,
     PixelBaseline,
     PosthocSpec,
+    Shift,
     Snapshots,
     Temperature,
 )
@@ -62,6 +64,14 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import aopc
 
             return aopc.run(task, _only(task, members))
+        case Conformal():
+            from trainables.posthoc import conformal
+
+            return conformal.run(task, _only(task, members))
+        case Shift():
+            from trainables.posthoc import shift
+
+            return shift.run(task, _only(task, members))
         case Ensemble():
             from trainables.posthoc import ensemble
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from trainables.metrics import disagreement, evaluate_splits, mutual_information, predictive_entropy
+from trainables.metrics import (
+    disagreement,
+    evaluate_splits,
+    mutual_information,
+    predictive_entropy,
+    selective_curves,
+)
 from trainables.multilabel import AnyPredictions
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, evaluated_splits
 from trainables.posthoc.stopwatch import Stopwatch
@@ -16,6 +24,8 @@ def run(task: Evaluation, network: TrainedNetwork) -> PosthocResult:
     """Metrics on val, calib and test, and the predictive entropy of their images as `entropy/<split>`.
 
     Of a network of several heads also what they do not agree on: `mutual_information/<split>`, `disagreement/<split>`.
+    `risk_coverage/test` and `referral/test` are curves of 101 points.
+
     Where the data set knows studies (visits) of several images, also the metrics of studies, as `split/study_accuracy`.
     """
     watch = Stopwatch()
@@ -28,15 +38,17 @@ def run(task: Evaluation, network: TrainedNetwork) -> PosthocResult:
             metrics, remarks = {**metrics, **of_studies}, (*remarks, *said)
     return PosthocResult(
         metrics=metrics,
-        tensors={name: tensor for each in predictions for name, tensor in _per_image(each).items()},
+        tensors=_tensors(predictions),
         remarks=remarks,
         seconds=watch.seconds,
     )
 
 
-def _per_image(predictions: AnyPredictions) -> dict[str, Tensor]:
-    tensors = {f"entropy/{predictions.split}": predictive_entropy(predictions)}
-    if predictions.members > 1:
-        tensors[f"mutual_information/{predictions.split}"] = mutual_information(predictions)
-        tensors[f"disagreement/{predictions.split}"] = disagreement(predictions)
-    return tensors
+def _tensors(predictions: Sequence[AnyPredictions]) -> dict[str, Tensor]:
+    tensors = {f"entropy/{each.split}": predictive_entropy(each) for each in predictions}
+    for each in predictions:
+        if each.members > 1:
+            tensors[f"mutual_information/{each.split}"] = mutual_information(each)
+            tensors[f"disagreement/{each.split}"] = disagreement(each)
+    curves = selective_curves(next(each for each in predictions if each.split == "test"))
+    return tensors | {f"{name}/test": curve for name, curve in curves.items()}

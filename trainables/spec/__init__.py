@@ -5,6 +5,7 @@ from trainables.spec.augmentation import Augmentation
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import canonical_json, content_key, from_plain, nearest, to_plain
 from trainables.spec.data import SPLITS, DataSpec, Split, SplitName, Synthetic
+from trainables.spec.judgement import CORRUPTIONS, Conformal, Corruption, Shift
 from trainables.spec.layouts import (
     CHEXPERT_FIVE,
     CHEXPERT_LABELS,
@@ -61,6 +62,7 @@ from trainables.spec.versions import VERSIONS
 __all__ = [
     "CHEXPERT_FIVE",
     "CHEXPERT_LABELS",
+    "CORRUPTIONS",
     "MEAN_RECALL",
     "OF_SOME_NETWORKS",
     "SPLITS",
@@ -72,6 +74,8 @@ __all__ = [
     "Chexpert",
     "ClassDistinct",
     "ConfidencePenalty",
+    "Conformal",
+    "Corruption",
     "CovidRadiography",
     "CrossEntropy",
     "DataSpec",
@@ -101,6 +105,7 @@ __all__ = [
     "PosthocSpec",
     "Sampling",
     "Schedule",
+    "Shift",
     "SmallCNN",
     "Snapshots",
     "Split",

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import content_key
+from trainables.spec.judgement import Conformal, Shift
 from trainables.spec.versions import VERSIONS
 
 
@@ -219,7 +220,9 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-NetworkTask: TypeAlias = Evaluation | Temperature | Calibration | Laplace | McDropout | Snapshots | Aopc
+NetworkTask: TypeAlias = (
+    Evaluation | Temperature | Calibration | Conformal | Laplace | McDropout | Snapshots | Aopc | Shift
+)
 PosthocSpec: TypeAlias = NetworkTask | Ensemble | PixelBaseline
 
 

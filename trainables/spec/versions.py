@@ -12,15 +12,17 @@ VERSIONS: dict[str, int] = {
     "lungs": 1,
     "fit": 2,
     "predict": 2,
-    "evaluation": 2,
-    "temperature": 2,
+    "evaluation": 3,
+    "temperature": 3,
     "calibration": 1,
-    "laplace": 2,
+    "laplace": 3,
     "mc_dropout": 1,
     "snapshots": 1,
     "aopc": 2,
     "ensemble": 3,
-    "baseline": 2,
+    "baseline": 3,
+    "conformal": 1,
+    "shift": 1,
 }
 
 MODULES: dict[str, tuple[str, ...]] = {
@@ -43,4 +45,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "aopc": ("trainables.posthoc.aopc",),
     "ensemble": ("trainables.posthoc.ensemble",),
     "baseline": ("trainables.posthoc.baseline",),
+    "conformal": ("trainables.posthoc.conformal",),
+    "shift": ("trainables.posthoc.shift",),
 }

@@ -5,7 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from orchestrator.figures.files import learning_curves, note, perturbation_curves, reliability_diagrams, saliency_grid
+from orchestrator.figures.files import (
+    learning_curves,
+    note,
+    perturbation_curves,
+    reliability_diagrams,
+    risk_coverage,
+    saliency_grid,
+)
 from orchestrator.storage.ledger import Report, Row
 from tests.orchestrator.report.tiny_sweep import CLASSES, aopc_tensors
 from trainables.metrics import reliability
@@ -42,6 +49,14 @@ def test_reliability_diagrams_stand_side_by_side() -> None:
     assert size(reliability_diagrams({"a $": curve, "b": curve}))[0] == 2 * size(reliability_diagrams({"a": curve}))[0]
     with pytest.raises(ValueError, match="no curve"):
         reliability_diagrams({})
+
+
+def test_risk_and_referral_stand_side_by_side() -> None:
+    curves = {f"{name}/test": torch.linspace(0, 0.3, 101).numpy() for name in ("risk_coverage", "referral")}
+    width, height = size(risk_coverage(curves, title="trial"))
+    assert width > 2 * height
+    with pytest.raises(ValueError, match="without curves"):
+        risk_coverage({})
 
 
 @pytest.mark.parametrize("as_arrays", [False, True])
