@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orchestrator.computation import compute
 from orchestrator.data import open_data
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from trainables.data.images import ImageSet
     from trainables.fit import Training
 
+Train: TypeAlias = "Callable[[TrialSpec, ImageSet, Path | None], Training]"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrialJob:
@@ -33,7 +36,8 @@ class TrialJob:
         key, fit_key, data_key: keys of the network, its chain and its data.
         first_key, first_fit_key: keys of the first stage's network and chain, or empty texts.
         storage: the storage folder.
-        threads: CPU threads of the worker; weights are equal bit for bit under an equal number.
+        threads: CPU threads of a worker; weights are equal bit for bit under an equal number.
+        workers: processes that train it together; weights are equal bit for bit under an equal number, else to rounding.
         weights_folder: where local weight files lie, or an empty text.
         schedules: whether the sweep's scheduler may stop it; a member's training always runs to its end.
         late_tasks: post-hoc tasks whose metrics are objectives: computed by the trial itself when it is complete.
@@ -48,6 +52,7 @@ class TrialJob:
     first_key: str = ""
     first_fit_key: str = ""
     threads: int = 1
+    workers: int = 1
     weights_folder: str = ""
     schedules: bool = True
     late_tasks: tuple[dict[str, Any], ...] = ()
@@ -68,13 +73,18 @@ class TrialRun:
     """A trial on its worker; every `step` is an epoch, committed before it is reported.
 
     Nothing is loaded before the first step, because a scheduler sets up workers that it then never uses.
+
+    Args:
+        job: the trial.
+        train: makes a training of a description, the data and the folder of weights; one in this process by default.
     """
 
-    def __init__(self, job: TrialJob) -> None:
+    def __init__(self, job: TrialJob, train: Train | None = None) -> None:
         self.job = job
         self.store = Store(job.storage)
         self.spec: TrialSpec = from_plain(TrialSpec, job.spec)
-        self._first = TrialRun(job.first_stage()) if job.first_key else None
+        self._train = train or _train_here
+        self._first = TrialRun(job.first_stage(), train) if job.first_key else None
         self._training: Training | None = None
 
     def step(self) -> Report:
@@ -136,11 +146,9 @@ class TrialRun:
         if self._training is None:
             import torch
 
-            from trainables.fit import Training
-
             torch.set_num_threads(self.job.threads)
             folder = Path(self.job.weights_folder) if self.job.weights_folder else None
-            self._training = Training(self.spec, self._data(), weights_folder=folder)
+            self._training = self._train(self.spec, self._data(), folder)
             self._load_last(self._training)
             self._first = None  # what it held in memory goes
         return self._training
@@ -226,11 +234,18 @@ class TrialRun:
                 "best_epoch": report.best_epoch,
                 "classes": list(data.classes),
                 "threads": self.job.threads,
+                "workers": self.job.workers,
                 "seconds": {"one_pass": time.perf_counter() - started},
                 **provenance(),
             }
         )
         self._training = None
+
+
+def _train_here(spec: TrialSpec, data: ImageSet, folder: Path | None) -> Training:
+    from trainables.fit import Training
+
+    return Training(spec, data, weights_folder=folder)
 
 
 def step_name(epoch: int) -> str:

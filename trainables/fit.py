@@ -20,6 +20,8 @@ from trainables.best_epoch import recall_metrics, require_classes, signed_value
 from trainables.checkpoint import TrainingState
 from trainables.data.augment import augment
 from trainables.data.images import ImageSet
+from trainables.data_parallel import ALONE, Group, synchronise
+from trainables.data_parallel.shared_pass import shared_pass
 from trainables.epoch_report import EpochReport, epoch_seed
 from trainables.frozen_features import frozen_features
 from trainables.losses import build_loss_for
@@ -41,9 +43,10 @@ from trainables.optimization import (
     steps_of,
 )
 from trainables.posthoc.temperature import temperature_metrics
-from trainables.predict import one_pass, to_intensities
+from trainables.predict import to_intensities
 from trainables.sampling import draw_rows, draw_weights
 from trainables.spec import TrialSpec
+from trainables.spec.parallel import require_parallel
 
 NOT_AVERAGED = "not_averaged."
 
@@ -61,6 +64,7 @@ class Training:
         device: where to train.
         weights_folder: where local weight files lie.
         cache_features: whether a frozen backbone looks at each image once and not once an epoch, where that is possible.
+        group: the workers that train it together; each calls the same methods in the same order.
     """
 
     def __init__(
@@ -71,8 +75,11 @@ class Training:
         device: torch.device | None = None,
         weights_folder: Path | None = None,
         cache_features: bool = True,
+        group: Group = ALONE,
     ) -> None:
+        require_parallel(spec, group.size)
         self.spec = spec
+        self.group = group
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.train = data.part("train")
         self.val = data.part("val")
@@ -84,6 +91,7 @@ class Training:
             spec.model, classes=len(data.classes), seed=spec.seed, weights_folder=weights_folder, size=size
         )
         self.classifier: Classifier = model.to(self.device)
+        synchronise(self.classifier, group)
         targets = torch.from_numpy(self.train.targets.copy())
         drawn = draw_weights(targets, spec.sampling)
         self.loss = build_loss_for(spec.loss, targets, len(data.classes), drawn=drawn)
@@ -96,6 +104,8 @@ class Training:
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
         parts = (self.train, self.val, self.calib)
         self.frozen = frozen_features(self.classifier, spec, self.loss, parts) if cache_features else None
+        if not group.all_say(self.frozen is not None):
+            self.frozen = None
         self.learner = compiled(self.classifier) if spec.schedule.compile else self.classifier
         self.begun = spec.first_stage is None
         self.epoch = 0
@@ -125,6 +135,7 @@ class Training:
         metrics: dict[str, float] = train_metrics | {
             name: value for name, value in watched.items() if value is not None
         }
+        metrics = self.group.agree(metrics)
         self._judge(metrics)
         seconds = {"train": trained - started, "evaluate": time.perf_counter() - trained}
         return EpochReport(
@@ -188,11 +199,12 @@ class Training:
     def _learn(self) -> dict[str, float]:
         """One pass over the train split."""
         stage = "second stage, " if self.spec.first_stage else ""  # its epochs shall not repeat the first one's draws
-        torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, f"{stage}dropout"))
+        torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, self.group.purpose(f"{stage}dropout")))
         generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, f"{stage}order"))
         order = draw_rows(self.train.targets, self.spec.sampling, generator)
         batches = list(_batches(order, self.spec.schedule.batch_size))
         begin_epoch(self.epoch, self.loss, self.optimizer)
+        self.group.align(self.classifier)
         self.classifier.train()
         total, seen, right, known = 0.0, 0, 0, 0
         steps = list(steps_of(batches, self.spec.schedule.accumulate))
@@ -218,10 +230,11 @@ class Training:
 
     def _step(self, rows: Tensor, step: int, generator: torch.Generator, share: float) -> tuple[float, Tensor, Tensor]:
         """Add the gradients of a batch, which is a share of what one update sees; return its loss, logits and targets."""
-        learner, images, targets = self._batch(rows, generator)
+        part = self.group.part(len(rows))
+        learner, images, targets = self._batch(rows, generator, part)
         precision = AUTOCAST[self.spec.schedule.precision]
         with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
-            loss, logits = self.loss(learner, images, targets)
+            loss, logits = self.group.loss(self.loss, learner, images, targets, part)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingDiverged(self._diverged(value, step, rows))
@@ -230,6 +243,7 @@ class Training:
 
     def _update(self) -> None:
         """Change the weights by the gradients that have come together."""
+        self.group.sum_gradients(self.classifier)
         if self.spec.schedule.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.classifier.parameters(), self.spec.schedule.clip_norm)
@@ -239,19 +253,19 @@ class Training:
         if self.average:
             self.average.update(self.classifier)
 
-    def _batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Classifier, Tensor, Tensor]:
-        """What learns, and what it learns from: augmented images or cached features of some rows, and their targets."""
+    def _batch(self, rows: Tensor, generator: torch.Generator, part: slice) -> tuple[Classifier, Tensor, Tensor]:
+        """What learns, and what it learns from: images, augmented, or features of a part of the rows; the targets of all."""
         targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
         if self.frozen:
-            return self.frozen.tail(self.classifier), self.frozen.batch(self.train, rows), targets
-        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
-        images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+            return self.frozen.tail(self.classifier), self.frozen.batch(self.train, rows[part]), targets
+        pixels = torch.from_numpy(self.train.pixels[rows[part].numpy()]).to(self.device)
+        images = augment(to_intensities(pixels), self.spec.augmentation, generator, batch=len(rows), part=part)
         return self.learner, images.contiguous(memory_format=torch.channels_last), targets
 
     def _predict(self, images: ImageSet, split: str) -> AnyPredictions:
         if self.frozen:
             return self.frozen.predict(self.evaluated, images, split=split)
-        return one_pass(self.evaluated, images, split=split)[0]
+        return shared_pass(self.group, self.evaluated, images, split=split)
 
     def _diverged(self, value: float, step: int, rows: Tensor) -> str:
         names = ", ".join(self.train.image_ids[n] for n in rows[:3].tolist())

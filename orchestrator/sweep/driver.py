@@ -268,6 +268,7 @@ class SweepDriver:
             first_fit_key=row.first_fit_key,
             storage=str(self._store.root),
             threads=self.sweep.resources.cpus,
+            workers=self.sweep.resources.workers,
             weights_folder=named_folder(weights_folder()),
             schedules=row.kind == "trial",
             late_tasks=tuple(late),

@@ -24,6 +24,7 @@ from search_spaces.study import PastTrial, Study
 from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
 from trainables.spec import TrialSpec
+from trainables.spec.parallel import require_parallel
 
 
 class Observer(Protocol):
@@ -127,6 +128,8 @@ def run_sweep(
     with ledger.lock, nullcontext(interrupts) if interrupts else Interrupts() as signals:
         preparation = Preparation(store, launch.source, _tell_decoding(observers, signals), _tell_ready(observers))
         specs = sample_specs(launch)
+        for spec in specs:
+            require_parallel(spec, launch.sweep.resources.workers)
         prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
         launch = _for_its_data(launch, {preparation.multilabel(spec.data) for spec in specs}, observers)
         wanted = define(

@@ -19,7 +19,7 @@ from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
 from trainables.spec import Synthetic
 
-SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus")
+SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus", "resources/workers")
 
 
 def build_launch(
@@ -147,12 +147,14 @@ def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
         value = float(text) if key == "resources/gpus" else int(text)
     except ValueError:
         raise ValueError(f"--set {key}={text}: wants a number.") from None
-    if value < 0 or (key == "resources/cpus" and value < 1):
+    if value < 0 or (key in ("resources/cpus", "resources/workers") and value < 1):
         raise ValueError(f"--set {key}={text}: is too small.")
     if key == "member_seeds":
         return replace(sweep, member_seeds=int(value))
     if key == "resources/cpus":
         return replace(sweep, resources=replace(sweep.resources, cpus=int(value)))
+    if key == "resources/workers":
+        return replace(sweep, resources=replace(sweep.resources, workers=int(value)))
     return replace(sweep, resources=replace(sweep.resources, gpus=float(value)))
 
 

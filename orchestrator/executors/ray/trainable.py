@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from ray import tune
 
+from orchestrator.executors.ray.group import GroupDied, TrialFailed, TrialGroup
+from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob, TrialRun
+
+
+class _Steps(Protocol):
+    def step(self) -> Report: ...
 
 
 class StoredTrial(tune.Trainable):  # type: ignore[misc]
@@ -19,27 +26,47 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
     def setup(self, config: dict[str, Any]) -> None:
         """Remember the job."""
         self._config = config
-        self._run: TrialRun | None = None
+        self._run: _Steps | None = None
+        self._group: TrialGroup | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another job."""
+        self.cleanup()
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         """One epoch. What goes wrong inside a trial is a result; only a dead worker is Ray's business."""
-        if self._run is None:
-            self._run = TrialRun(TrialJob(**self._config["job"]))
         try:
-            report = self._run.step()
+            report = self._begun().step()
+        except GroupDied:
+            raise
+        except TrialFailed as failure:
+            return {"failed": str(failure), "done": True}
         except Exception as failure:
             return {"failed": f"{type(failure).__name__}: {failure}", "done": True}
         value = report.metrics.get(self._config["metric"])
         result = {"epoch": report.epoch, "report": asdict(report), "done": report.finished}
         return result if value is None else {**result, "objective": value}
 
+    def cleanup(self) -> None:
+        """Let the other workers go, if there are some."""
+        if self._group is not None:
+            self._group.end()
+            self._group = None
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The store has everything: Tune keeps no checkpoint of ours."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """The first step continues from the store."""
+
+    def _begun(self) -> _Steps:
+        """The trial in this process, or in a group of workers."""
+        if self._run is None:
+            job = TrialJob(**self._config["job"])
+            if job.workers == 1:
+                self._run = TrialRun(job)
+            else:
+                self._run = self._group = TrialGroup(job, gpus=self._config["gpus"], folder=Path(self.logdir))
+        return self._run

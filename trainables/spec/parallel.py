@@ -1,0 +1,24 @@
+"""What several workers can train together. No torch here."""
+
+from __future__ import annotations
+
+from trainables.spec.trial import TrialSpec
+
+
+def require_parallel(spec: TrialSpec, workers: int) -> None:
+    """Refuse what a group of workers cannot train.
+
+    Raises:
+        ValueError: a batch with fewer images than workers, or a compiled network.
+    """
+    for stage in (spec, *([spec.first_trial] if spec.first_stage is not None else [])):
+        if workers > stage.schedule.batch_size:
+            raise ValueError(
+                f"resources/workers is {workers} and schedule/batch_size is {stage.schedule.batch_size}: workers split a batch "
+                "among them, and some would have no image. Take fewer workers, or larger batches."
+            )
+        if workers > 1 and stage.schedule.compile:
+            raise ValueError(
+                f"resources/workers is {workers}, and schedule/compile is set: a compiled network does not stop for what workers "
+                "exchange inside batch norm. Leave one of the two out (--set schedule/compile=false)."
+            )
