@@ -21,6 +21,11 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob
 
+FOR_RAY_TRAIN = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # a worker imports torch first, which takes long on a busy machine
+}
 SECONDS_TO_HEAR = 1.0
 SECONDS_TO_END = 20.0
 SECONDS_BEFORE_GIVING_UP = 24 * 3600
@@ -72,8 +77,8 @@ class TrialGroup:
     """
 
     def __init__(self, job: TrialJob, *, gpus: float, folder: Path) -> None:
-        os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
-        os.environ["RAY_TRAIN_METRICS_ENABLED"] = "0"
+        for name, value in FOR_RAY_TRAIN.items():
+            os.environ.setdefault(name, value)
         self._job = job
         self._turns = ray.remote(num_cpus=0)(Turns).remote()
         asked = {"CPU": float(job.threads), **({"GPU": gpus} if gpus else {})}
