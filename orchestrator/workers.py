@@ -1,54 +1,62 @@
-"""A trial that several processes train: the first one is the trial's run, the others do what it does."""
+"""Trials that several processes train together: the first one is the trial's run, the others do what it does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.data import open_data
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.store import Store
 from orchestrator.trial import TrialJob, TrialRun
+from trainables.spec import TrialSpec, from_plain, to_plain
 
 if TYPE_CHECKING:
     from trainables.data.images import ImageSet
     from trainables.data_parallel import Group
-    from trainables.fit import Training
-    from trainables.spec import TrialSpec
-
-GoOn = Callable[[], bool]
-Say = Callable[[Report], None]
+    from trainables.led_training import LeadTraining
 
 
-def work(job: TrialJob, group: Group, *, go_on: GoOn, say: Say) -> None:
-    """What each worker of a trial runs. Only worker 0 touches the chain of epochs, and it alone asks and says.
+def lead(group: Group, orders: Iterable[TrialJob], say: Callable[[Report], None]) -> None:
+    """What worker 0 runs: an epoch for every order. It alone touches the chain of epochs.
 
     Args:
-        job: the trial.
         group: the workers.
-        go_on: waits until another epoch is wanted, and tells whether one is.
+        orders: the trial to take further; trials may follow each other.
         say: takes the report of an epoch, which is committed then.
     """
-    import torch
+    from trainables.led_training import dismiss
 
-    torch.set_num_threads(job.threads)
-    if group.rank > 0:
-        _follow(job, group)
-        return
-    from trainables.led_training import LeadTraining, dismiss
-
-    def train(spec: TrialSpec, data: ImageSet, weights_folder: Path | None) -> Training:
-        return LeadTraining(spec, data, weights_folder=weights_folder, group=group)
-
-    run = TrialRun(job, train=train)
-    while go_on():
+    run: TrialRun | None = None
+    for job in orders:
+        if run is None or run.job != job:
+            run = TrialRun(job, train=partial(_train, group, job))
         say(run.step())
     dismiss(group)
 
 
-def _follow(job: TrialJob, group: Group) -> None:
-    from trainables.led_training import follow
+def follow(group: Group) -> None:
+    """What every other worker runs."""
+    import torch
 
-    folder = Path(job.weights_folder) if job.weights_folder else None
-    follow(group, open_data(Store(job.storage), job.data_key), weights_folder=folder)
+    from trainables import led_training
+    from trainables.fit import Training
+
+    def train(order: dict[str, Any]) -> Training:
+        job = TrialJob(**order["job"])
+        spec: TrialSpec = from_plain(TrialSpec, order["spec"])
+        torch.set_num_threads(job.threads)
+        data = open_data(Store(job.storage), job.data_key)
+        folder = Path(job.weights_folder) if job.weights_folder else None
+        return Training(spec, data, weights_folder=folder, group=group)
+
+    led_training.follow(group, train)
+
+
+def _train(group: Group, job: TrialJob, spec: TrialSpec, data: ImageSet, weights_folder: Path | None) -> LeadTraining:
+    from trainables.led_training import LeadTraining
+
+    order = {"job": job.to_plain(), "spec": to_plain(spec)}
+    return LeadTraining(spec, data, order=order, weights_folder=weights_folder, group=group)

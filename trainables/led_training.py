@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -11,7 +13,7 @@ from trainables.data.images import ImageSet
 from trainables.data_parallel import Group, receive, send, share_state, share_tensors
 from trainables.epoch_report import EpochReport
 from trainables.fit import Training
-from trainables.spec import TrialSpec, from_plain, to_plain
+from trainables.spec import TrialSpec
 
 
 class LeadTraining(Training):
@@ -19,13 +21,22 @@ class LeadTraining(Training):
 
     Args:
         spec: what is trained.
-        data: the whole data set; the others have it, too.
+        data: the whole data set.
+        order: what the others need to make the same training; JSON values.
         weights_folder: where local weight files lie.
         group: the workers.
     """
 
-    def __init__(self, spec: TrialSpec, data: ImageSet, *, weights_folder: Path | None = None, group: Group) -> None:
-        send(group, {"do": "train", "spec": to_plain(spec)})
+    def __init__(
+        self,
+        spec: TrialSpec,
+        data: ImageSet,
+        *,
+        order: dict[str, Any],
+        weights_folder: Path | None = None,
+        group: Group,
+    ) -> None:
+        send(group, {"do": "train", **order})
         super().__init__(spec, data, weights_folder=weights_folder, group=group)
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:
@@ -49,13 +60,12 @@ def dismiss(group: Group) -> None:
     send(group, {"do": "end"})
 
 
-def follow(group: Group, data: ImageSet, *, weights_folder: Path | None = None) -> None:
+def follow(group: Group, train: Callable[[dict[str, Any]], Training]) -> None:
     """Do in another worker what worker 0 does, until it says that it has ended.
 
     Args:
         group: the workers.
-        data: the whole data set.
-        weights_folder: where local weight files lie.
+        train: makes the training that an order of worker 0 describes.
 
     Raises:
         WorkerLost: worker 0 is gone.
@@ -64,8 +74,7 @@ def follow(group: Group, data: ImageSet, *, weights_folder: Path | None = None) 
     training: Training | None = None
     while (message := receive(group))["do"] != "end":
         if message["do"] == "train":
-            spec: TrialSpec = from_plain(TrialSpec, message["spec"])
-            training = Training(spec, data, weights_folder=weights_folder, group=group)
+            training = train(message)
             continue
         assert training is not None
         if message["do"] == "begin_with":

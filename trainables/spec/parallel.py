@@ -11,7 +11,9 @@ def require_parallel(spec: TrialSpec, workers: int) -> None:
     Raises:
         ValueError: a batch with fewer images than workers, or a compiled network.
     """
-    for stage in (spec, *([spec.first_trial] if spec.first_stage is not None else [])):
+    for stage in (spec, spec.first_trial):
+        if stage is None:
+            continue
         if workers > stage.schedule.batch_size:
             raise ValueError(
                 f"resources/workers is {workers} and schedule/batch_size is {stage.schedule.batch_size}: workers split a batch "

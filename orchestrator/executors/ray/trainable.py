@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ray import tune
 
-from orchestrator.executors.ray.group import GroupDied, TrialFailed, TrialGroup
+from orchestrator.executors.ray.group import GroupDied, TrialFailed, WorkerGroup
 from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob, TrialRun
-
-
-class _Steps(Protocol):
-    def step(self) -> Report: ...
 
 
 class StoredTrial(tune.Trainable):  # type: ignore[misc]
@@ -25,23 +21,22 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any]) -> None:
         """Remember the job."""
-        self._config = config
-        self._run: _Steps | None = None
-        self._group: TrialGroup | None = None
+        self._group: WorkerGroup | None = None
+        self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another job."""
-        self.cleanup()
-        self.setup(new_config)
+        self._take(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         """One epoch. What goes wrong inside a trial is a result; only a dead worker is Ray's business."""
         try:
-            report = self._begun().step()
+            report = self._step()
         except GroupDied:
             raise
         except TrialFailed as failure:
+            self.cleanup()
             return {"failed": str(failure), "done": True}
         except Exception as failure:
             return {"failed": f"{type(failure).__name__}: {failure}", "done": True}
@@ -61,12 +56,19 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
     def load_checkpoint(self, checkpoint: Any) -> None:
         """The first step continues from the store."""
 
-    def _begun(self) -> _Steps:
-        """The trial in this process, or in a group of workers."""
+    def _take(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._job = TrialJob(**config["job"])
+        self._run: TrialRun | None = None
+
+    def _step(self) -> Report:
+        """In this process, or in a group of workers."""
+        job = self._job
+        if job.workers > 1:
+            if self._group is None:
+                folder = Path(self.logdir)
+                self._group = WorkerGroup(job.workers, cpus=job.threads, gpus=self._config["gpus"], folder=folder)
+            return self._group.step(job)
         if self._run is None:
-            job = TrialJob(**self._config["job"])
-            if job.workers == 1:
-                self._run = TrialRun(job)
-            else:
-                self._run = self._group = TrialGroup(job, gpus=self._config["gpus"], folder=Path(self.logdir))
-        return self._run
+            self._run = TrialRun(job)
+        return self._run.step()

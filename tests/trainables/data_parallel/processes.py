@@ -28,6 +28,7 @@ from trainables.spec import (
     Schedule,
     SmallCNN,
     Synthetic,
+    Timm,
     TrialSpec,
     WeightedCrossEntropy,
 )
@@ -48,7 +49,11 @@ LOSSES = {
     "maps": replace(PLAIN, loss=ClassDistinct(lambda_cd=0.5, lambda_sc=0.5)),
     "labels": replace(PLAIN, loss=Focal(gamma=2.0)),
 }
-TOGETHER = {"plain": PLAIN, "adam": ADAM, **LOSSES}
+NETWORKS = {
+    "residual": replace(PLAIN, model=Timm(name="test_resnet")),
+    "frozen": replace(PLAIN, model=Timm(name="test_resnet", frozen="backbone"), augmentation=Augmentation()),
+}
+TOGETHER = {"plain": PLAIN, "adam": ADAM, **LOSSES, **NETWORKS}
 THREE = replace(PLAIN, schedule=Schedule(epochs=3, batch_size=23))
 """Over 48 images a last batch of two, which three workers cannot split."""
 
@@ -101,10 +106,10 @@ def _resumed(group: Group, folder: Path) -> Trained:
     before = Training(ADAM, images("adam"), group=group)
     result = Trained().epochs(before, 2)
     if group.rank > 0:
-        follow(group, images("adam"))
+        follow(group, lambda order: Training(ADAM, images(order["name"]), group=group))
         return result
     before.state().save(folder)
-    after = LeadTraining(ADAM, images("adam"), group=group)
+    after = LeadTraining(ADAM, images("adam"), order={"name": "adam"}, group=group)
     after.load(TrainingState.load(folder))
     result.epochs(after, 1)
     dismiss(group)
