@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from trainables.averaging import AveragedWeights
 from trainables.best_epoch import recall_metrics, require_classes, signed_value
 from trainables.checkpoint import TrainingState
-from trainables.data.augment import augment
+from trainables.data.augment import WHOLE, augment
 from trainables.data.images import ImageSet
 from trainables.data_parallel import ALONE, Group, synchronise
 from trainables.data_parallel.shared_pass import shared_pass
@@ -253,7 +253,9 @@ class Training:
         if self.average:
             self.average.update(self.classifier)
 
-    def _batch(self, rows: Tensor, generator: torch.Generator, part: slice) -> tuple[Classifier, Tensor, Tensor]:
+    def _batch(
+        self, rows: Tensor, generator: torch.Generator, part: slice = WHOLE
+    ) -> tuple[Classifier, Tensor, Tensor]:
         """What learns, and what it learns from: images, augmented, or features of a part of the rows; the targets of all."""
         targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
         if self.frozen:

@@ -85,7 +85,7 @@ class _Synchronised(torch.autograd.Function):
         variance, mean = torch.var_mean(values, _all_but_channels(values), correction=0)
         size = mean.new_tensor([values.numel() / len(mean)])
         parts = group.of_all(torch.cat([mean, variance, size]).double())
-        means, variances, counts = parts.split([len(mean), len(mean), 1], dim=1)
+        means, variances, counts = torch.split(parts, [len(mean), len(mean), 1], dim=1)
         count = counts.sum()
         middle = (counts * means).sum(0) / count
         spread = (counts * (variances + (means - middle).square())).sum(0) / count
@@ -98,7 +98,7 @@ class _Synchronised(torch.autograd.Function):
         return result.to(images), middle, spread, count
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         images, weight, mean, scale, count = ctx.saved_tensors
         gradient = gradients[0].float()
@@ -106,7 +106,7 @@ class _Synchronised(torch.autograd.Function):
         of_bias = gradient.sum(_all_but_channels(gradient))
         of_weight = (gradient * normal).sum(_all_but_channels(gradient))
         sums = ctx.group.sum_over_workers(torch.cat([of_bias, of_weight])) / count
-        shift, along = sums.split(len(mean))
+        shift, along = torch.split(sums, len(mean))
         centred = gradient - _wide(shift, images) - normal * _wide(along, images)
         return (centred * _wide(scale * weight, images)).to(images), of_weight, of_bias, None, None
 

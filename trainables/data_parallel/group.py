@@ -89,7 +89,7 @@ class Group:
         if self.size == 1 or not gradients:
             return
         flat = self.sum_over_workers(torch.cat([each.reshape(-1) for each in gradients]))
-        for each, summed in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
+        for each, summed in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
             each.copy_(summed.view(each.shape))
 
     def gather(self, mine: Tensor, part: slice, rows: int) -> Tensor:

@@ -49,10 +49,12 @@ LOSSES = {
     "maps": replace(PLAIN, loss=ClassDistinct(lambda_cd=0.5, lambda_sc=0.5)),
     "labels": replace(PLAIN, loss=Focal(gamma=2.0)),
 }
+SMALL_STEPS = Optimizer(kind="sgd", learning_rate=0.005)
 NETWORKS = {
-    "residual": replace(PLAIN, model=Timm(name="test_resnet")),
+    "timm": replace(PLAIN, model=Timm(name="test_efficientnet"), optimizer=SMALL_STEPS),
     "frozen": replace(PLAIN, model=Timm(name="test_resnet", frozen="backbone"), augmentation=Augmentation()),
 }
+"""Without a ReLU between 1 x 1 maps, where rounding decides now and then whether a gradient passes."""
 TOGETHER = {"plain": PLAIN, "adam": ADAM, **LOSSES, **NETWORKS}
 THREE = replace(PLAIN, schedule=Schedule(epochs=3, batch_size=23))
 """Over 48 images a last batch of two, which three workers cannot split."""
