@@ -18,6 +18,7 @@ from search_spaces.registry import load_sweep
 from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
 from trainables.spec import Synthetic
+from trainables.spec.parallel import require_parallel
 
 SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus", "resources/workers")
 
@@ -77,7 +78,7 @@ def build_launch(
             "settings": list(settings),
         },
     )
-    _require_data(launch)
+    _require_trainable(launch)
     return launch
 
 
@@ -184,8 +185,11 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _require_data(launch: Launch) -> None:
-    kinds = {type(spec.data) for spec in sample_specs(launch)}
+def _require_trainable(launch: Launch) -> None:
+    specs = sample_specs(launch)
+    for spec in specs:
+        require_parallel(spec, launch.sweep.resources.workers)
+    kinds = {type(spec.data) for spec in specs}
     if kinds == {Synthetic} and launch.source.root is not None:
         raise ValueError(
             f"--data {launch.source.root}: the space {launch.sweep.name!r} uses the embedded radiographs and reads no folder. "
