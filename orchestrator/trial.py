@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orchestrator.computation import compute
 from orchestrator.data import open_data
@@ -21,8 +22,12 @@ from trainables.spec import SPLITS, NetworkTask, TrialSpec, from_plain, posthoc_
 from trainables.spec.files import OPTIMIZER, WEIGHTS
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from trainables.data.images import ImageSet
     from trainables.fit import Training
+
+Train: TypeAlias = "Callable[[TrialSpec, ImageSet, Path | None, dict[str, Tensor] | None], Training]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,8 @@ class TrialJob:
         first_key, first_fit_key: keys of the first stage's network and chain, or empty texts.
         lungs_key: key of the lungs' U-Net, or an empty text.
         storage: the storage folder.
-        threads: CPU threads of the worker; weights are equal bit for bit under an equal number.
+        threads: CPU threads of a worker; weights are equal bit for bit under an equal number.
+        workers: processes that train it together; weights are equal bit for bit under an equal number, else to rounding.
         weights_folder: where local weight files lie, or an empty text.
         schedules: whether the sweep's scheduler may stop it; a member's training always runs to its end.
         late_tasks: post-hoc tasks whose metrics are objectives: computed by the trial itself when it is complete.
@@ -52,6 +58,7 @@ class TrialJob:
     first_fit_key: str = ""
     lungs_key: str = ""
     threads: int = 1
+    workers: int = 1
     weights_folder: str = ""
     schedules: bool = True
     late_tasks: tuple[dict[str, Any], ...] = ()
@@ -72,13 +79,19 @@ class TrialRun:
     """A trial on its worker; every `step` is an epoch, committed before it is reported.
 
     Nothing is loaded before the first step, because a scheduler sets up workers that it then never uses.
+
+    Args:
+        job: the trial.
+        train: makes a training of a description, the data, the folder of weights and the weights of the lungs' U-Net; one in
+            this process by default.
     """
 
-    def __init__(self, job: TrialJob) -> None:
+    def __init__(self, job: TrialJob, train: Train | None = None) -> None:
         self.job = job
         self.store = Store(job.storage)
         self.spec: TrialSpec = from_plain(TrialSpec, job.spec)
-        self._first = TrialRun(job.first_stage()) if job.first_key else None
+        self._train = train or _train_here
+        self._first = TrialRun(job.first_stage(), train) if job.first_key else None
         self._training: Training | None = None
 
     def step(self) -> Report:
@@ -144,12 +157,10 @@ class TrialRun:
         if self._training is None:
             import torch
 
-            from trainables.fit import Training
-
             torch.set_num_threads(self.job.threads)
             folder = Path(self.job.weights_folder) if self.job.weights_folder else None
             lungs = lung_weights(self.store, self.job.lungs_key) if self.job.lungs_key else None
-            self._training = Training(self.spec, self._data(), weights_folder=folder, lungs=lungs)
+            self._training = self._train(self.spec, self._data(), folder, lungs)
             self._load_last(self._training)
             self._first = None  # what it held in memory goes
         return self._training
@@ -243,6 +254,7 @@ class TrialRun:
                 "best_epoch": report.best_epoch,
                 "classes": list(data.classes),
                 "threads": self.job.threads,
+                "workers": self.job.workers,
                 "seconds": {"one_pass": time.perf_counter() - started},
                 **provenance(),
             }
@@ -253,6 +265,12 @@ class TrialRun:
 def _nothing_yet() -> Report:
     """What is said while something is made that the trial's own epochs need."""
     return Report(epoch=0, metrics={}, best_epoch=0, finished=False, time=time.time())
+
+
+def _train_here(spec: TrialSpec, data: ImageSet, folder: Path | None, lungs: dict[str, Tensor] | None) -> Training:
+    from trainables.fit import Training
+
+    return Training(spec, data, weights_folder=folder, lungs=lungs)
 
 
 def step_name(epoch: int) -> str:

@@ -53,12 +53,23 @@ class Resources:
     """What a trial asks for. Never part of a key.
 
     Attributes:
-        cpus: CPU cores, and threads, of a trial.
-        gpus: share of a GPU.
+        cpus: CPU cores, and threads, of each worker.
+        gpus: GPUs of each worker; of one that trains alone also a share of a GPU.
+        workers: processes that split the batches of one trial among them; more than one needs Ray.
     """
 
     cpus: int = 1
     gpus: float = 0.0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"resources/workers is {self.workers}; a trial has at least 1.")
+        if self.workers > 1 and self.gpus != int(self.gpus):
+            raise ValueError(
+                f"resources/workers is {self.workers} and resources/gpus is {self.gpus:g}: workers of one trial cannot share "
+                "a GPU. Give each one whole (--set resources/gpus=1), or none."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 from trainables.averaging import AveragedWeights
 from trainables.best_epoch import recall_metrics, require_classes, signed_value
 from trainables.checkpoint import TrainingState
-from trainables.data.augment import augment
+from trainables.data.augment import WHOLE, augment
 from trainables.data.images import ImageSet
+from trainables.data_parallel import ALONE, Group, synchronise
+from trainables.data_parallel.shared_pass import shared_pass
 from trainables.epoch_report import EpochReport, epoch_seed
 from trainables.frozen_features import frozen_features
 from trainables.losses import build_loss_for
-from trainables.losses.variables import TrainedLoss, begin_epoch, load_variables, variables
+from trainables.losses.variables import TrainedLoss, begin_epoch
 from trainables.metrics import headline, prefixed, right_and_known
 from trainables.mimo import each_member, mix
 from trainables.models import Classifier, build_model
@@ -36,18 +38,14 @@ from trainables.optimization import (
     build_scaler,
     compiled,
     learning_rate,
-    load_optimizer,
-    load_scaler,
-    optimizer_tensors,
-    scaler_progress,
     steps_of,
 )
 from trainables.posthoc.temperature import temperature_metrics
-from trainables.predict import one_pass, to_intensities
+from trainables.predict import to_intensities
 from trainables.sampling import draw_rows, draw_weights
 from trainables.spec import Mimo, TrialSpec
-
-NOT_AVERAGED = "not_averaged."
+from trainables.spec.parallel import require_parallel
+from trainables.training_state import restore, state_of
 
 
 class TrainingDiverged(RuntimeError):
@@ -64,6 +62,7 @@ class Training:
         weights_folder: where local weight files lie.
         cache_features: whether a frozen backbone looks at each image once and not once an epoch, where that is possible.
         lungs: trained weights of the U-Net, for a trial with lungs.
+        group: the workers that train it together; each calls the same methods in the same order.
     """
 
     def __init__(
@@ -75,8 +74,11 @@ class Training:
         weights_folder: Path | None = None,
         cache_features: bool = True,
         lungs: dict[str, Tensor] | None = None,
+        group: Group = ALONE,
     ) -> None:
+        require_parallel(spec, group.size)
         self.spec = spec
+        self.group = group
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.train = data.part("train")
         self.val = data.part("val")
@@ -90,6 +92,7 @@ class Training:
         )
         load_lungs(model, lungs)
         self.classifier: Classifier = model.to(self.device)
+        synchronise(self.classifier, group)
         targets = torch.from_numpy(self.train.targets.copy())
         drawn = draw_weights(targets, spec.sampling)
         self.loss = build_loss_for(spec.loss, targets, len(data.classes), drawn=drawn)
@@ -102,6 +105,8 @@ class Training:
         self.average = AveragedWeights(self.classifier, decay) if decay is not None else None
         parts = (self.train, self.val, self.calib)
         self.frozen = frozen_features(self.classifier, spec, self.loss, parts) if cache_features else None
+        if not group.all_say(self.frozen is not None):
+            self.frozen = None
         self.learner = each_member(compiled(self.classifier) if spec.schedule.compile else self.classifier)
         self.begun = spec.first_stage is None
         self.epoch = 0
@@ -131,6 +136,7 @@ class Training:
         metrics: dict[str, float] = train_metrics | {
             name: value for name, value in watched.items() if value is not None
         }
+        metrics = self.group.agree(metrics)
         self._judge(metrics)
         seconds = {"train": trained - started, "evaluate": time.perf_counter() - trained}
         return EpochReport(
@@ -151,54 +157,21 @@ class Training:
 
     def state(self) -> TrainingState:
         """Everything that the next epoch depends on; `weights` are those that were evaluated."""
-        optimizer = optimizer_tensors(self.optimizer)
-        if self.average:
-            optimizer |= {f"{NOT_AVERAGED}{name}": tensor for name, tensor in _weights(self.classifier).items()}
-        return TrainingState(
-            weights=_weights(self.evaluated),
-            optimizer=optimizer,
-            loss=variables(self.loss),
-            random_state=torch.get_rng_state(),
-            progress={
-                "epoch": self.epoch,
-                "best_epoch": self.best_epoch,
-                "best_value": None if math.isinf(self.best_value) else self.best_value,
-                "finished": self.finished,
-                "averaged_steps": self.average.steps if self.average else 0,
-                "rate_scale": self.plateau.scale,
-                "plateau_waited": self.plateau.waited,
-                **scaler_progress(self.scaler),
-            },
-        )
+        return state_of(self)
 
     def load(self, state: TrainingState) -> None:
         """Continue from a state that `state` gave."""
-        self.begun = True
-        progress = state.progress
-        if self.average:
-            self.average.load(state.weights, int(progress["averaged_steps"] or 0))
-        length = len(NOT_AVERAGED)
-        raw = {name[length:]: tensor for name, tensor in state.optimizer.items() if name.startswith(NOT_AVERAGED)}
-        self.classifier.load_state_dict(raw or state.weights)
-        moments = {name: tensor for name, tensor in state.optimizer.items() if not name.startswith(NOT_AVERAGED)}
-        load_optimizer(self.optimizer, moments)
-        load_scaler(self.scaler, progress)
-        self.plateau = Plateau(scale=progress.get("rate_scale", 1.0), waited=progress.get("plateau_waited", 0))  # type: ignore[arg-type]
-        load_variables(self.loss, state.loss)
-        torch.set_rng_state(state.random_state)
-        self.epoch, self.best_epoch = int(progress["epoch"]), int(progress["best_epoch"])  # type: ignore[arg-type]
-        best = progress["best_value"]
-        self.best_value = math.inf if best is None else float(best)
-        self.finished = bool(progress["finished"])
+        restore(self, state)
 
     def _learn(self) -> dict[str, float]:
         """One pass over the train split."""
         stage = "second stage, " if self.spec.first_stage else ""  # its epochs shall not repeat the first one's draws
-        torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, f"{stage}dropout"))
+        torch.manual_seed(epoch_seed(self.spec.seed, self.epoch, self.group.purpose(f"{stage}dropout")))
         generator = torch.Generator().manual_seed(epoch_seed(self.spec.seed, self.epoch, f"{stage}order"))
         order = draw_rows(self.train.targets, self.spec.sampling, generator)
         batches = list(_batches(order, self.spec.schedule.batch_size))
         begin_epoch(self.epoch, self.loss, self.optimizer)
+        self.group.align(self.classifier)
         self.classifier.train()
         total, seen, right, known = 0.0, 0, 0, 0
         steps = list(steps_of(batches, self.spec.schedule.accumulate))
@@ -224,10 +197,11 @@ class Training:
 
     def _step(self, rows: Tensor, step: int, generator: torch.Generator, share: float) -> tuple[float, Tensor, Tensor]:
         """Add the gradients of a batch, which is a share of what one update sees; return its loss, logits and targets."""
-        learner, images, targets = self._batch(rows, generator)
+        part = self.group.part(len(rows))
+        learner, images, targets = self._batch(rows, generator, part)
         precision = AUTOCAST[self.spec.schedule.precision]
         with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
-            loss, logits = self.loss(learner, images, targets)
+            loss, logits = self.group.loss(self.loss, learner, images, targets, part)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingDiverged(self._diverged(value, step, rows))
@@ -236,6 +210,7 @@ class Training:
 
     def _update(self) -> None:
         """Change the weights by the gradients that have come together."""
+        self.group.sum_gradients(self.classifier)
         if self.spec.schedule.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.classifier.parameters(), self.spec.schedule.clip_norm)
@@ -245,13 +220,15 @@ class Training:
         if self.average:
             self.average.update(self.classifier)
 
-    def _batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Classifier, Tensor, Tensor]:
-        """What learns, and what it learns from: augmented images or cached features of some rows, and their targets."""
+    def _batch(
+        self, rows: Tensor, generator: torch.Generator, part: slice = WHOLE
+    ) -> tuple[Classifier, Tensor, Tensor]:
+        """What learns, and what it learns from: images, augmented, or features of a part of the rows; the targets of all."""
         targets = torch.from_numpy(self.train.targets[rows.numpy()]).to(self.device)
         if self.frozen:
-            return self.frozen.tail(self.classifier), self.frozen.batch(self.train, rows), targets
-        pixels = torch.from_numpy(self.train.pixels[rows.numpy()]).to(self.device)
-        images = augment(to_intensities(pixels), self.spec.augmentation, generator)
+            return self.frozen.tail(self.classifier), self.frozen.batch(self.train, rows[part]), targets
+        pixels = torch.from_numpy(self.train.pixels[rows[part].numpy()]).to(self.device)
+        images = augment(to_intensities(pixels), self.spec.augmentation, generator, batch=len(rows), part=part)
         if isinstance(self.spec.model, Mimo):
             images, targets = mix(images, targets, self.spec.model, generator)
         return self.learner, images.contiguous(memory_format=torch.channels_last), targets
@@ -259,7 +236,7 @@ class Training:
     def _predict(self, images: ImageSet, split: str) -> AnyPredictions:
         if self.frozen:
             return self.frozen.predict(self.evaluated, images, split=split)
-        return one_pass(self.evaluated, images, split=split)[0]
+        return shared_pass(self.group, self.evaluated, images, split=split)
 
     def _diverged(self, value: float, step: int, rows: Tensor) -> str:
         names = ", ".join(self.train.image_ids[n] for n in rows[:3].tolist())
@@ -285,7 +262,3 @@ def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
     for rows in torch.split(order, batch_size):
         if len(rows) > 1:
             yield rows
-
-
-def _weights(classifier: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().clone() for name, tensor in classifier.state_dict().items()}

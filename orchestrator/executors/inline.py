@@ -23,15 +23,26 @@ class InlineExecutor:
 
     def __init__(self) -> None:
         self._concurrent = 1
+        self._workers = 1
         self._batches: deque[PosthocBatch] = deque()
 
     def start(self, *, concurrent: int | None, resources: Resources) -> int:
         """Two trials take turns unless another number is asked for."""
+        self._workers = resources.workers
         self._concurrent = concurrent or 2
         return self._concurrent
 
     def run(self, source: TrialSource, scheduling: Scheduling) -> None:
-        """Run trials until the source is finished or interrupted."""
+        """Run trials until the source is finished or interrupted.
+
+        Raises:
+            ValueError: a trial of several processes.
+        """
+        if self._workers > 1:
+            raise ValueError(
+                f"resources/workers is {self._workers}, and everything runs in this process alone: a group of workers "
+                "needs Ray. Leave --inline out, or train with --set resources/workers=1."
+            )
         halving = Halving(scheduling.asha, scheduling.objective) if scheduling.asha else None
         for name, epoch, value in scheduling.history if halving else ():
             assert halving is not None

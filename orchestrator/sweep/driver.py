@@ -274,6 +274,7 @@ class SweepDriver:
             lungs_key=row.lungs_key,
             storage=str(self._store.root),
             threads=self.sweep.resources.cpus,
+            workers=self.sweep.resources.workers,
             weights_folder=named_folder(weights_folder()),
             schedules=row.kind == "trial",
             late_tasks=tuple(late),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.labels import without_class_tasks
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.sweep.reconcile import Reconciler
-from orchestrator.sweep.records import past_trials
+from orchestrator.sweep.records import Recorded, past_trials
 from search_spaces.objective import require_measured
 from search_spaces.overrides import Overrides, probe
 from search_spaces.study import PastTrial, Study
@@ -25,6 +25,7 @@ from search_spaces.sweep import Sweep
 from search_spaces.tasks import with_tasks
 from trainables.data.prepare import DataSource
 from trainables.spec import PosthocSpec, TrialSpec, from_plain
+from trainables.spec.parallel import require_parallel
 
 
 class Observer(Protocol):
@@ -131,6 +132,7 @@ def run_sweep(
         specs = sample_specs(launch)
         for spec in specs:
             preparation.require_lung_masks(spec)
+            require_parallel(spec, launch.sweep.resources.workers)
         prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
         launch = _for_its_data(launch, {preparation.multilabel(spec.data) for spec in specs}, observers)
         wanted = define(
@@ -215,7 +217,7 @@ def _run(
         on_change=tell,
         retry_failed=launch.retry_failed,
     )
-    with _Recorded(ledger):
+    with Recorded(ledger):
         if driver.needs_executor(posthoc_only):
             if not posthoc_only:
                 ledger.write_outcome("running")
@@ -284,16 +286,3 @@ def _tell_ready(observers: Sequence[Observer]) -> Callable[[str], None]:
             observer.data_ready(text)
 
     return tell
-
-
-class _Recorded(AbstractContextManager[None]):
-    """Writes down that a driver ended by an error, so that `status` can say so."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception):
-            self._ledger.write_outcome("failed", str(error))
-        elif error is not None:
-            self._ledger.write_outcome("interrupted")

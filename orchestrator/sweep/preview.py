@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.sweep.launch import Launch
+from search_spaces.sweep import Resources
 from trainables.spec import TrialSpec, canonical_json, to_plain
 
 DRAWS = 3
@@ -50,7 +51,7 @@ def preview(launch: Launch) -> str:
         f"  scheduler    {ending}",
         f"  members      the best configuration with {sweep.member_seeds} further seeds",
         "  post-hoc     " + ", ".join(task.name or task.kind for task in sweep.posthoc),
-        f"  a trial uses {sweep.resources.cpus} CPU and {sweep.resources.gpus:g} GPU",
+        f"  a trial uses {_used(sweep.resources)}",
     ]
     fixed = launch.overrides.to_plain()
     if fixed:
@@ -63,3 +64,8 @@ def preview(launch: Launch) -> str:
 def _first_draws(launch: Launch) -> list[TrialSpec]:
     study = launch.study()
     return [study.draw().spec for _ in range(min(DRAWS, launch.sweep.trials))]
+
+
+def _used(resources: Resources) -> str:
+    each = f"{resources.cpus} CPU and {resources.gpus:g} GPU"
+    return each if resources.workers == 1 else f"{resources.workers} workers, each with {each}"

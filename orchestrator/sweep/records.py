@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 
 from orchestrator.results import found, prefixed
-from orchestrator.storage.ledger import Row
+from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
 from search_spaces.objective import Objective, is_late
 from search_spaces.study import PastTrial
@@ -59,3 +60,16 @@ def scheduler_history(rows: Iterable[Row], objective: Objective) -> list[tuple[s
         if objective.metric in report.metrics
     ]
     return [(name, epoch, value) for _, name, epoch, value in sorted(reports)]
+
+
+class Recorded(AbstractContextManager[None]):
+    """Writes down that a driver ended by an error, so that `status` can say so."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception):
+            self._ledger.write_outcome("failed", str(error))
+        elif error is not None:
+            self._ledger.write_outcome("interrupted")

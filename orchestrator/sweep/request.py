@@ -19,8 +19,9 @@ from search_spaces.sweep import Sweep
 from search_spaces.tasks import parse_tasks, with_tasks
 from trainables.data.prepare import DataSource
 from trainables.spec import Synthetic, to_plain
+from trainables.spec.parallel import require_parallel
 
-SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus")
+SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus", "resources/workers")
 
 
 def build_launch(
@@ -82,7 +83,7 @@ def build_launch(
             "tasks": [to_plain(task) for task in added],
         },
     )
-    _require_data(launch)
+    _require_trainable(launch)
     return launch
 
 
@@ -153,12 +154,14 @@ def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
         value = float(text) if key == "resources/gpus" else int(text)
     except ValueError:
         raise ValueError(f"--set {key}={text}: wants a number.") from None
-    if value < 0 or (key == "resources/cpus" and value < 1):
+    if value < 0 or (key in ("resources/cpus", "resources/workers") and value < 1):
         raise ValueError(f"--set {key}={text}: is too small.")
     if key == "member_seeds":
         return replace(sweep, member_seeds=int(value))
     if key == "resources/cpus":
         return replace(sweep, resources=replace(sweep.resources, cpus=int(value)))
+    if key == "resources/workers":
+        return replace(sweep, resources=replace(sweep.resources, workers=int(value)))
     return replace(sweep, resources=replace(sweep.resources, gpus=float(value)))
 
 
@@ -188,8 +191,11 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _require_data(launch: Launch) -> None:
-    kinds = {type(spec.data) for spec in sample_specs(launch)}
+def _require_trainable(launch: Launch) -> None:
+    specs = sample_specs(launch)
+    for spec in specs:
+        require_parallel(spec, launch.sweep.resources.workers)
+    kinds = {type(spec.data) for spec in specs}
     if kinds == {Synthetic} and launch.source.root is not None:
         raise ValueError(
             f"--data {launch.source.root}: the space {launch.sweep.name!r} uses the embedded radiographs and reads no folder. "

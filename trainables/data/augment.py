@@ -19,21 +19,28 @@ Draw: TypeAlias = Callable[[], Tensor]
 """Gives a number in [-1, 1) for each image, [batch] on the CPU; new ones at every call."""
 
 
-def augment(images: Tensor, spec: Augmentation, generator: Generator) -> Tensor:
+WHOLE = slice(None)
+
+
+def augment(
+    images: Tensor, spec: Augmentation, generator: Generator, *, batch: int | None = None, part: slice = WHOLE
+) -> Tensor:
     """Draw one change for each image.
 
     Args:
         images: [batch, 1, height, width], intensities in [0, 1].
         spec: ranges of the changes; all zero returns the images themselves.
         generator: CPU generator, so that the same seed gives the same changes on every device.
+        batch: how many images the changes are drawn for, where these are a part of a batch.
+        part: which of them these are.
 
     Returns:
         Images of the same shape, clipped to [0, 1]. Pixels that come from outside repeat the border.
     """
-    device = images.device
+    device, drawn = images.device, len(images) if batch is None else batch
 
     def draw() -> Tensor:
-        return torch.rand(len(images), generator=generator) * 2 - 1
+        return (torch.rand(drawn, generator=generator) * 2 - 1)[part]
 
     if spec.moves:
         images = resample(images, sampling_matrices(spec, draw).to(device))
@@ -42,7 +49,7 @@ def augment(images: Tensor, spec: Augmentation, generator: Generator) -> Tensor:
         offset = (spec.brightness * draw().to(device))[:, None, None, None]
         images = (images - 0.5).mul_(gain).add_(0.5).add_(offset).clamp_(0, 1)
     if spec.noise:
-        noise = torch.randn(images.shape, generator=generator).to(device)
+        noise = torch.randn((drawn, *images.shape[1:]), generator=generator)[part].to(device)
         images = noise.mul_(spec.noise).add_(images).clamp_(0, 1)
     return images
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.executors.ray.scratch import Scratch
 
 WORKER_DEATHS = 3
+CPUS_OF_THE_LISTENER = 0.01
 
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -61,8 +63,8 @@ class RayExecutor:
         self._started = True
         self._resources = resources
         if self._address is None:
-            self._concurrent = concurrent or max(1, (os.cpu_count() or 1) // resources.cpus)
-            cpus = self._concurrent * resources.cpus + 1
+            self._concurrent = concurrent or max(1, int((os.cpu_count() or 1) // (resources.cpus * resources.workers)))
+            cpus = math.ceil(self._concurrent * cpus_of(resources)) + 1
             self._start_local(ray, cpus)
         else:
             self._join(ray)
@@ -80,9 +82,11 @@ class RayExecutor:
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         self._throw_away()
         self._scratch = Scratch()
-        searcher = SourceSearcher(source, concurrent=self._concurrent, metric=scheduling.objective.metric)
+        metric = scheduling.objective.metric
+        gpus = self._resources.gpus
+        searcher = SourceSearcher(source, concurrent=self._concurrent, metric=metric, gpus=gpus)
         tuner = tune.Tuner(
-            tune.with_resources(StoredTrial, {"CPU": self._resources.cpus, "GPU": self._resources.gpus}),
+            tune.with_resources(StoredTrial, resources_of_tune(self._resources)),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=ReplayedAsha(scheduling) if scheduling.asha else None,
@@ -171,15 +175,28 @@ class RayExecutor:
             ) from error
 
     def _room(self, cluster: dict[str, float]) -> int:
-        by_cpu = int((cluster.get("CPU", 0) - 1) // self._resources.cpus)
-        by_gpu = int(cluster.get("GPU", 0) / self._resources.gpus) if self._resources.gpus else by_cpu
+        asked = self._resources
+        by_cpu = int((cluster.get("CPU", 0) - 1) // cpus_of(asked))
+        by_gpu = int(cluster.get("GPU", 0) / (asked.gpus * asked.workers)) if asked.gpus else by_cpu
         if min(by_cpu, by_gpu) < 1:
             raise MachineError(
                 f"The cluster at {self._address!r} has {cluster.get('CPU', 0):g} CPUs and {cluster.get('GPU', 0):g} GPUs; "
-                f"a trial asks for {self._resources.cpus} and {self._resources.gpus:g}, and one CPU is kept for post-hoc "
+                f"a trial asks for {cpus_of(asked):g} and {asked.gpus * asked.workers:g}, and one CPU is kept for post-hoc "
                 "tasks. Add nodes, or ask for less."
             )
         return min(by_cpu, by_gpu)
+
+
+def resources_of_tune(resources: Resources) -> dict[str, float]:
+    """What Tune reserves for a trial. For a group that is next to nothing: Ray Train reserves what its workers ask for."""
+    if resources.workers == 1:
+        return {"CPU": resources.cpus, "GPU": resources.gpus}
+    return {"CPU": CPUS_OF_THE_LISTENER}
+
+
+def cpus_of(resources: Resources) -> float:
+    """CPUs of a trial with all its workers."""
+    return resources.cpus if resources.workers == 1 else resources.workers * resources.cpus + CPUS_OF_THE_LISTENER
 
 
 def _run_batch(batch: PosthocBatch) -> list[PosthocOutcome]:

@@ -19,11 +19,12 @@ FAR_AWAY = 10_000
 class SourceSearcher(Searcher):  # type: ignore[misc]
     """Gives Tune the trials of a source. The live objects are used: Tune pickles searchers, and gets nothing of ours."""
 
-    def __init__(self, source: TrialSource, *, concurrent: int, metric: str) -> None:
+    def __init__(self, source: TrialSource, *, concurrent: int, metric: str, gpus: float = 0.0) -> None:
         super().__init__(metric="objective", mode="min")
         self._source = source
         self._concurrent = concurrent
         self._followed = metric
+        self._gpus = gpus
         self._live: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
@@ -38,7 +39,7 @@ class SourceSearcher(Searcher):  # type: ignore[misc]
         if job == WAIT:
             return None
         self._live.add(trial_id)
-        return {"job": job.to_plain(), "metric": self._followed}
+        return {"job": job.to_plain(), "metric": self._followed, "gpus": self._gpus}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A place is free."""

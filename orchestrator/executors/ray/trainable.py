@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ray import tune
 
+from orchestrator.executors.ray.group import GroupDied, TrialFailed, WorkerGroup
+from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob, TrialRun
 
 
@@ -18,28 +21,54 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any]) -> None:
         """Remember the job."""
-        self._config = config
-        self._run: TrialRun | None = None
+        self._group: WorkerGroup | None = None
+        self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another job."""
-        self.setup(new_config)
+        self._take(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         """One epoch. What goes wrong inside a trial is a result; only a dead worker is Ray's business."""
-        if self._run is None:
-            self._run = TrialRun(TrialJob(**self._config["job"]))
         try:
-            report = self._run.step()
+            report = self._step()
+        except GroupDied:
+            raise
+        except TrialFailed as failure:
+            self.cleanup()
+            return {"failed": str(failure), "done": True}
         except Exception as failure:
             return {"failed": f"{type(failure).__name__}: {failure}", "done": True}
         value = report.metrics.get(self._config["metric"])
         result = {"epoch": report.epoch, "report": asdict(report), "done": report.finished}
         return result if value is None else {**result, "objective": value}
 
+    def cleanup(self) -> None:
+        """Let the other workers go, if there are some."""
+        if self._group is not None:
+            self._group.end()
+            self._group = None
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The store has everything: Tune keeps no checkpoint of ours."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """The first step continues from the store."""
+
+    def _take(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._job = TrialJob(**config["job"])
+        self._run: TrialRun | None = None
+
+    def _step(self) -> Report:
+        """In this process, or in a group of workers."""
+        job = self._job
+        if job.workers > 1:
+            if self._group is None:
+                folder = Path(self.logdir)
+                self._group = WorkerGroup(job.workers, cpus=job.threads, gpus=self._config["gpus"], folder=folder)
+            return self._group.step(job)
+        if self._run is None:
+            self._run = TrialRun(job)
+        return self._run.step()

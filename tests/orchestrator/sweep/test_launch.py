@@ -12,7 +12,7 @@ from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from orchestrator.sweep.launch import run_sweep
 from search_spaces.objective import Objective
-from search_spaces.sweep import Asha
+from search_spaces.sweep import Asha, Resources
 from tests.orchestrator.sweep.tiny import Killed, Watcher, launch, outcome, repeated_epochs, start
 from trainables.spec import Laplace, Temperature
 
@@ -220,3 +220,14 @@ def test_tasks_of_stopped_trials_are_computed_when_they_are_asked_for(
         assert after[row.name]["val/nll"] == pytest.approx(row.best.metrics["val/nll"], rel=1e-5)
     assert not any(store.exists(row.key) for row in stopped)
     assert audit(store, ledger, None).ok
+
+
+def test_a_group_of_workers_is_not_run_in_this_process(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"needs Ray\. Leave --inline out"):
+        start(tmp_path, resources=Resources(workers=2))
+
+
+def test_more_workers_than_images_in_a_batch_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="resources/workers is 17 and schedule/batch_size is 16"):
+        start(tmp_path, resources=Resources(workers=17))
+    assert not Ledger(tmp_path, "tiny").exists()
