@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from trainables.averaging import AveragedWeights
 from trainables.checkpoint import TrainingState
+from trainables.losses.interface import Loss
 from trainables.losses.variables import load_variables, variables
+from trainables.models import Classifier
 from trainables.optimization import Plateau, load_optimizer, load_scaler, optimizer_tensors, scaler_progress
-
-if TYPE_CHECKING:
-    from trainables.fit import Training
 
 NOT_AVERAGED = "not_averaged."
 
 
-def state_of(training: Training) -> TrainingState:
+class Resumable(Protocol):
+    """What of a training is stored; `trainables.fit.Training` has it."""
+
+    classifier: Classifier
+    average: AveragedWeights | None
+    optimizer: torch.optim.Optimizer
+    loss: Loss
+    scaler: torch.amp.GradScaler
+    plateau: Plateau
+    begun: bool
+    epoch: int
+    best_epoch: int
+    best_value: float
+    finished: bool
+
+    @property
+    def evaluated(self) -> Classifier:
+        """What the metrics of an epoch belong to."""
+        ...
+
+
+def state_of(training: Resumable) -> TrainingState:
     """Everything that the next epoch depends on; `weights` are those that were evaluated."""
     optimizer = optimizer_tensors(training.optimizer)
     if training.average:
@@ -41,7 +62,7 @@ def state_of(training: Training) -> TrainingState:
     )
 
 
-def restore(training: Training, state: TrainingState) -> None:
+def restore(training: Resumable, state: TrainingState) -> None:
     """Continue from a state that `state_of` gave."""
     training.begun = True
     progress = state.progress
