@@ -113,7 +113,7 @@ def detect(
 def _predict(
     store: Store, stored: Mapping[str, StoredNetwork], found: FoundImages, tell: Progress
 ) -> tuple[list[str], dict[str, Tensor], list[BadImage]]:
-    """Names of the images that could be read, logits [images, classes] by network, and the others' problems."""
+    """Names of the images that could be read, logits [members, images, classes] by network, and the others' problems."""
     import numpy as np
     import torch
 
@@ -136,7 +136,7 @@ def _predict(
                 pixels = np.stack([np.asarray(decoded[sizes[key]][n]) for n in good])
                 parts[key].append(logits_of(classifier, pixels)[0])
         tell("predicting", start + len(some), len(found.names))
-    return names, {key: torch.cat(each) for key, each in parts.items() if each}, bad
+    return names, {key: torch.cat(each, dim=1) for key, each in parts.items() if each}, bad
 
 
 def _row(
@@ -155,7 +155,7 @@ def _row(
 
     members = sorted(chosen.members)
     own: AnyPredictions = join_members([stored[key].predictions("test") for key in members])
-    foreign = _without_truth(own, torch.stack([logits[key] for key in members]), names)
+    foreign = _without_truth(own, torch.cat([logits[key] for key in members]), names)
     temperature = stored_temperature(store, chosen)
     cooled = [doubt(apply_temperature(each, temperature)) for each in (foreign, own)]
     metrics = prefixed("uncalibrated", foreign_metrics(doubt(foreign), doubt(own)))

@@ -28,7 +28,7 @@ def _first_step(seed, data, fixed):
     class FirstStepSeen(Exception):
         pass
 
-    def watch(images, augmentation, generator):
+    def watch(images, augmentation, generator, **parts):
         seen["images"] = images.clone()
         seen["augmented"] = augment(fixed, augmentation, generator)
         seen["dropout"] = torch.get_rng_state()

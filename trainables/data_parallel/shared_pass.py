@@ -17,4 +17,5 @@ def shared_pass(group: Group, classifier: Classifier, images: ImageSet, *, split
     pixels = images.pixels
     mine = Rows(pixels.array, pixels.rows[part]) if isinstance(pixels, Rows) else pixels[part]
     logits, _ = logits_of(classifier, mine)
-    return predictions_of(group.gather(logits, part, len(images)), images, split=split)
+    whole = group.gather(logits.transpose(0, 1).contiguous(), part, len(images)).transpose(0, 1)
+    return predictions_of(whole, images, split=split)

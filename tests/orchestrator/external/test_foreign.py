@@ -34,7 +34,7 @@ def test_foreign_images_are_found_as_a_slow_comparison_says(storage, noise):
     network, images = StoredNetwork(store, best.key), find_images(noise)
     logits, _ = logits_of(classifier_of(store, best.key), np.stack(decode_some(noise, images.names, network.size)))
     own = network.predictions("test")
-    foreign = Predictions(logits=logits[None], targets=own.targets[:1].repeat(12), image_ids=images.names, split="any")
+    foreign = Predictions(logits=logits, targets=own.targets[:1].repeat(12), image_ids=images.names, split="any")
     scores = [*predictive_entropy(foreign).tolist(), *predictive_entropy(own).tolist()]
     area = reference.roc_auc_score([1] * 12 + [0] * len(own), scores)
     assert best.metrics["uncalibrated/ood_auroc_entropy"] == pytest.approx(area)

@@ -18,13 +18,20 @@ from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from tests.orchestrator.sweep.tiny import SWEEP, start
 from trainables.multilabel import load_predictions
-from trainables.spec import Ensemble, Evaluation, Temperature, posthoc_key
+from trainables.spec import Ensemble, Evaluation, McDropout, Temperature, posthoc_key
 
 GREEDY, OF = (
     Ensemble(members="greedy", size=4, sizes=(1, 2), draws=3),
     Ensemble(members="top", size=3, of="temperature"),
 )
-TASKS = {"posthoc": (Evaluation(), Temperature(), GREEDY, OF), "scheduler": None, "trials": 3, "member_seeds": 0}
+SAMPLES = McDropout(samples=4)
+OF_SAMPLES = Ensemble(members="top", size=3, of="mc_dropout")
+TASKS = {
+    "posthoc": (Evaluation(), Temperature(), SAMPLES, GREEDY, OF, OF_SAMPLES),
+    "scheduler": None,
+    "trials": 3,
+    "member_seeds": 0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,18 @@ def test_an_ensemble_of_a_task_waits_for_it_and_pools_its_predictions(storage: P
     rows = [load_predictions(store.folder(key) / "predictions-test.safetensors").pooled_log_probs() for key in inputs]
     pooled = load_predictions(store.folder(row.key) / "predictions-test.safetensors")
     torch.testing.assert_close(pooled.pooled_log_probs(), (sum(each.exp() for each in rows) / 3).log())
+
+
+def test_samples_of_several_networks_are_one_ensemble_in_which_each_network_weighs_the_same(storage: Path) -> None:
+    store, row = Store(storage), row_of(storage, OF_SAMPLES)
+    samples = [
+        load_predictions(store.folder(posthoc_key(SAMPLES, [member])) / "predictions-test.safetensors")
+        for member in row.members
+    ]
+    assert [each.members for each in samples] == [4, 4, 4]
+    wanted = torch.stack([each.log_probs().exp().mean(0) for each in samples]).mean(0)
+    pooled = load_predictions(store.folder(row.key) / "predictions-test.safetensors")
+    torch.testing.assert_close(pooled.pooled_log_probs(), wanted.log())
 
 
 def test_calibrated_members_pooled_are_the_ensemble_of_the_task_temperature(storage: Path) -> None:
@@ -79,7 +98,9 @@ def test_other_images_are_answered_with_the_weights_and_not_by_an_ensemble_of_re
     ledger, store, row = Ledger(storage, "tiny"), Store(storage), row_of(storage, GREEDY)
     (greedy,) = ensembles(store, ledger)
     assert {key: greedy.members.count(key) for key in greedy.members} == row.weights
-    assert left_out_ensembles(store, ledger) == [f"{OF.name} pools the results of a task and is left out."]
+    assert left_out_ensembles(store, ledger) == [
+        f"{each.name} pools the results of a task and is left out." for each in (OF_SAMPLES, OF)
+    ]
     with pytest.raises(ValueError, match="sweep's own images"):
         named(store, ledger, OF.name)
 

@@ -124,7 +124,7 @@ class _Joined:
 
     def __enter__(self) -> Group:
         dist.init_process_group(
-            "gloo", init_method=self._file, rank=self._rank, world_size=self._size, timeout=timedelta(seconds=120)
+            "gloo", init_method=self._file, rank=self._rank, world_size=self._size, timeout=timedelta(seconds=600)
         )
         return Group.joined()
 
