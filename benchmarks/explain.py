@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from benchmarks.measure import DEVICE, ratio_row
 from trainables.explain import Regions, grad_cam, most_relevant_first, perturbation_curves
-from trainables.explain.aopc import BATCH_SIZE, add_noise
+from trainables.explain.aopc import BATCH_SIZE
 from trainables.explain.inference import inference_copy
+from trainables.explain.perturbations import add_noise
 from trainables.losses import build_loss
 from trainables.models.classifier import Classifier
 from trainables.spec import ClassDistinct, CrossEntropy, LossSpec

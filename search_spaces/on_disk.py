@@ -49,6 +49,7 @@ LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Temperature(),
     Calibration(method="temperature_per_label"),
     Calibration(method="platt"),
+    Aopc(cells=8, images=50),
     PixelBaseline(),
     Ensemble(members="top", size=4),
     Ensemble(members="greedy", size=10),

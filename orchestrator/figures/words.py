@@ -15,6 +15,21 @@ METRICS = {
     "loss": "loss",
 }
 
+EXPLAINERS = {
+    "cam": "CAM",
+    "grad_cam_pp": "Grad-CAM++",
+    "hires_cam": "HiResCAM",
+    "gradient": "gradient",
+    "smooth_grad": "SmoothGrad",
+    "integrated_gradients": "integrated gradients",
+    "guided_backprop": "guided backpropagation",
+    "occlusion": "occlusion",
+    "lrp": "LRP",
+    "attentive": "attentive response maps",
+    "rise": "RISE",
+}
+"""Methods of maps beside Grad-CAM."""
+
 TASKS = {
     "": "uncalibrated",
     "evaluation": "uncalibrated",
@@ -33,6 +48,9 @@ TASKS = {
     "mc_dropout": "MC dropout",
     "snapshots": "snapshots",
     "aopc": "Grad-CAM and AOPC",
+    **{f"aopc_{method}": f"{label} and AOPC" for method, label in EXPLAINERS.items()},
+    "aopc_stability": "AOPC under other perturbations",
+    "explanation_scores": "scores of maps",
     "ensemble": "ensemble",
     "calibrated_members": "temperature of each member",
 }

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.spec import (
     Aopc,
+    AopcStability,
     Calibration,
     Ensemble,
     Evaluation,
+    ExplanationScores,
     Laplace,
     McDropout,
     PixelBaseline,
@@ -62,6 +64,14 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import aopc
 
             return aopc.run(task, _only(task, members))
+        case AopcStability():
+            from trainables.posthoc import aopc_stability
+
+            return aopc_stability.run(task, _only(task, members))
+        case ExplanationScores():
+            from trainables.posthoc import explanation_scores
+
+            return explanation_scores.run(task, _only(task, members))
         case Ensemble():
             from trainables.posthoc import ensemble
 

@@ -18,7 +18,9 @@ VERSIONS: dict[str, int] = {
     "laplace": 2,
     "mc_dropout": 1,
     "snapshots": 1,
-    "aopc": 2,
+    "aopc": 3,
+    "aopc_stability": 1,
+    "explanation_scores": 1,
     "ensemble": 3,
     "baseline": 2,
 }
@@ -41,6 +43,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "mc_dropout": ("trainables.posthoc.mc_dropout",),
     "snapshots": ("trainables.posthoc.snapshots",),
     "aopc": ("trainables.posthoc.aopc",),
+    "aopc_stability": ("trainables.posthoc.aopc_stability",),
+    "explanation_scores": ("trainables.posthoc.explanation_scores",),
     "ensemble": ("trainables.posthoc.ensemble",),
     "baseline": ("trainables.posthoc.baseline",),
 }
