@@ -47,7 +47,9 @@ def late_metrics(posthoc: Sequence[PosthocSpec]) -> list[str]:
     fitted = [task for task in posthoc if task.kind in ("calibration", "laplace")]
     after = [f"{task.name}/val/{name}" for task in fitted for name in REPORTED]
     scored = [task for task in posthoc if task.kind == "aopc" and task.split == "val"]
-    maps = [f"{task.name}/val/aopc" for task in scored if task.order == "most_relevant_first"]  # of the other less is better
+    maps = [
+        f"{task.name}/val/aopc" for task in scored if task.order == "most_relevant_first"
+    ]  # of the other less is better
     return [*after, *maps]
 
 

@@ -99,9 +99,7 @@ def score_maps(
     regions = Regions.of(height=height, width=width, rows=rows, columns=columns)
     relevance = regions.relevance(maps)
     count = len(regions)
-    perturb = partial(
-        perturbed_images, images, image_ids, how=perturbation, noise=noise, seed=seed, regions=regions
-    )
+    perturb = partial(perturbed_images, images, image_ids, how=perturbation, noise=noise, seed=seed, regions=regions)
     curves = partial(perturbation_curves, classifier, images, regions=regions, batch_size=batch_size, value=value)
     ranked = most_relevant_first(relevance) if order == "most_relevant_first" else least_relevant_first(relevance)
     drawn = random_order(image_ids, regions=count, seed=seed)

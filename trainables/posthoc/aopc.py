@@ -103,7 +103,9 @@ def convention(task: Aopc, scores: AopcScores, *, of_labels: bool) -> dict[str, 
         "output": kind if task.output == "probability" else logit,
         "regions": [regions.rows, regions.columns],
         "region_pixels": [regions.region_height, regions.region_width],
-        "images": "correct; the most probable label of those predicted" if of_labels else "correct; the predicted class",
+        "images": "correct; the most probable label of those predicted"
+        if of_labels
+        else "correct; the predicted class",
         "divisor": "L + 1",
     }
 
@@ -196,9 +198,7 @@ def _gallery(source: Explained, task: Aopc) -> dict[str, Tensor]:
     return gallery
 
 
-def gallery_targets(
-    targets: NDArray[Any], predicted: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def gallery_targets(targets: NDArray[Any], predicted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The one class that names the truth of an image, and whether there is one.
 
     Of several labels it is the explained one where it is present, else the first that is.

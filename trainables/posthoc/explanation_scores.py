@@ -123,9 +123,7 @@ def _subject(task: ExplanationScores, network: TrainedNetwork) -> Subject:
         images=images,
         classes=classes,
         maps=saliency_maps(source.classifier, images, classes, task.method, seed=task.seed),
-        observed=Observed(
-            classifier=copy, of_labels=source.of_labels, batch_size=BATCH_SIZE.get(device.type, 64)
-        ),
+        observed=Observed(classifier=copy, of_labels=source.of_labels, batch_size=BATCH_SIZE.get(device.type, 64)),
     )
 
 
@@ -177,9 +175,7 @@ def _max_sensitivity(of: Subject) -> Scored:
 
 def _infidelity(of: Subject) -> Scored:
     found = infidelity(of.observed, of.images, of.maps, of.classes, image_ids=of.ids, seed=of.task.seed)
-    return Scored(
-        per_image={"infidelity": found.infidelity, "infidelity_share": found.share}, numbers={}, tensors={}
-    )
+    return Scored(per_image={"infidelity": found.infidelity, "infidelity_share": found.share}, numbers={}, tensors={})
 
 
 def _haas(of: Subject) -> Scored:

@@ -42,11 +42,11 @@ def why_unexplained(method: str, model: ModelSpec) -> str:
     What it does not tell, the method says when it sees the network (`trainables.explain.methods.require_method`).
     """
     name = model.name if isinstance(model, Timm | Mimo) else model.backbone if isinstance(model, FrozenHead) else ""
-    is_dense = isinstance(model, FrozenHead) or (
-        isinstance(model, PaperCNN) and model.name in PAPERS_WITH_DENSE_LAYERS
-    )
+    is_dense = isinstance(model, FrozenHead) or (isinstance(model, PaperCNN) and model.name in PAPERS_WITH_DENSE_LAYERS)
     if method == "cam" and (is_dense or name.startswith("vgg")):
-        return "cam needs global average pooling and one linear layer at the end, and the network has other layers there"
+        return (
+            "cam needs global average pooling and one linear layer at the end, and the network has other layers there"
+        )
     if method == "lrp" and name and not name.startswith("vgg"):
         return f"lrp is for plain chains of layers, and {name} is none"
     if method in ("guided_backprop", "attentive") and name.startswith(("vit_", "deit", "test_vit")):

@@ -107,7 +107,9 @@ def test_outputs_of_labels_are_sigmoids_and_those_of_members_their_mean() -> Non
         mean = torch.sigmoid(members).mean(0)
         torch.testing.assert_close(followed("probability", of_labels=True)(several, images), mean)
         torch.testing.assert_close(followed("logit", of_labels=True)(several, images), torch.logit(mean))
-        torch.testing.assert_close(followed("probability", of_labels=False)(several, images), members.softmax(2).mean(0))
+        torch.testing.assert_close(
+            followed("probability", of_labels=False)(several, images), members.softmax(2).mean(0)
+        )
     wanted = classifier(images).softmax(1)[[0, 1, 2], [2, 0, 1]]
     observed = Observed(classifier=classifier, batch_size=2)
     torch.testing.assert_close(observed.probabilities(images, torch.tensor([2, 0, 1])), wanted.detach())
