@@ -179,10 +179,11 @@ def _remarks(task: Aopc, scores: AopcScores, images: int) -> Iterator[str]:
 
 
 def _gallery(source: Explained, task: Aopc) -> dict[str, Tensor]:
-    """A few explained images; of labels only those of which one is predicted, and one is there to name the truth."""
+    """A few explained images; of labels only those of which one is there to name the truth, and one predicted if any is."""
     images, predicted = source.images, source.classes
     targets, shown = gallery_targets(images.targets, predicted.numpy())
-    kept = (shown & source.predicted)[source.order]
+    told = shown & source.predicted
+    kept = (told if told.any() else shown)[source.order]
     rows = gallery_rows(targets, predicted.numpy(), source.order[kept])
     maps = maps_of(source, rows, task)
     height, width = images.pixels.shape[1:]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 
+from trainables.spec.explanations import AopcStability, ExplanationScores
 from trainables.spec.models import FrozenHead, Mimo, ModelSpec, PaperCNN, Timm, heads_of
-from trainables.spec.posthoc import Aopc, AopcStability, ExplanationScores, Laplace, McDropout, NetworkTask, Snapshots
+from trainables.spec.posthoc import Aopc, Laplace, McDropout, NetworkTask, Snapshots
 from trainables.spec.trial import TrialSpec
 
 OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace", "aopc", "aopc_stability", "explanation_scores")

@@ -10,8 +10,8 @@ from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import content_key
 from trainables.spec.explanations import (
     AopcStability,
-    ExplanationScores,
     Explainer,
+    ExplanationScores,
     FollowedOutput,
     Perturbation,
     RegionOrder,

@@ -16,6 +16,8 @@ from search_spaces.overrides import Overrides
 from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
 from trainables.spec import (
+    Aopc,
+    AopcStability,
     ClassDistinct,
     CrossEntropy,
     DataSpec,
@@ -55,6 +57,8 @@ SWEEP = Sweep(
         Evaluation(),
         Temperature(),
         Laplace(),
+        Aopc(images=12, cells=4),
+        AopcStability(images=2, cells=(2,), noises=(0.1,), perturbations=("mean",)),
         PixelBaseline(size=8),
         Ensemble(members="seeds", size=2),
         Ensemble(members="top", size=2),
@@ -86,7 +90,7 @@ def run_table(storage: Path, data: Path) -> Ended:
         name="table",
         space=lambda trial: spec_of(trial, TABLE),
         trials=2,
-        posthoc=(*SWEEP.posthoc[:2], *SWEEP.posthoc[3:]),
+        posthoc=(*SWEEP.posthoc[:2], *SWEEP.posthoc[5:]),
     )
     return run(sweep, storage, DataSource(root=data))
 

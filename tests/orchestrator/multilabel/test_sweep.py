@@ -59,6 +59,7 @@ def test_tasks_for_one_class_an_image_are_left_out_and_nothing_fails(storage: Pa
     assert not ended.failed_tasks
     kinds = [task["kind"] for task in Ledger(storage, "labels").definition()["posthoc"]]
     assert "laplace" not in kinds
+    assert {"aopc", "aopc_stability"} <= set(kinds)
     assert "temperature" in kinds
 
 

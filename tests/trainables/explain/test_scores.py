@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_deletion_and_insertion_are_those_of_the_literal_loop(classifier: Classi
             rising.append(_said(classifier, inserted, of))
         assert found.deletion[n].tolist() == pytest.approx(falling, abs=1e-5)
         assert found.insertion[n].tolist() == pytest.approx(rising, abs=1e-5)
-        area = sum((a + b) / 2 / 4 for a, b in zip(falling, falling[1:], strict=False))
+        area = sum((a + b) / 2 / 4 for a, b in itertools.pairwise(falling))
         assert found.deletion_area[n].item() == pytest.approx(area, abs=1e-5)
     assert area_under(torch.tensor([[1.0, 0.0]])).item() == 0.5
 

@@ -115,5 +115,5 @@ def test_without_a_calib_split_val_is_used():
 
 
 def test_a_task_that_is_defined_for_classes_only_says_so_before_any_work():
-    with pytest.raises(ValueError, match="The task 'laplace_kron' .*several labels.*Take it out"):
+    with pytest.raises(ValueError, match=r"The task 'laplace_kron' .*several labels.*Take it out"):
         run(Laplace(), [PlantedLabelNetwork()])
