@@ -22,7 +22,7 @@ DIRECT, DIAGONAL = 1 / 6, 1 / 12
 NOISE = 0.01
 """Standard deviation of the noise on imputed intensities in [0, 1]."""
 PERCENTAGES = (10, 20, 30, 50, 70, 90)
-TOLERANCE = 1e-8
+TOLERANCE = 1e-6
 MOST_STEPS = 3000
 
 
