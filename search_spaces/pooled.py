@@ -41,13 +41,14 @@ def require_ensembles(posthoc: Sequence[PosthocSpec]) -> None:
 
 
 def require_one_convention(posthoc: Sequence[PosthocSpec]) -> None:
-    """Refuse two tasks on explanations of one name: their numbers follow two conventions and would stand in one column.
+    """Refuse two tasks on explanations of one name and split: numbers of two conventions would stand in one column.
 
     Raises:
         ValueError: see above.
     """
     scored = [task for task in dict.fromkeys(posthoc) if isinstance(task, Aopc | AopcStability | ExplanationScores)]
-    doubled = [name for name, count in Counter(task.name for task in scored).items() if count > 1]
+    counts = Counter((task.name, task.split) for task in scored)
+    doubled = [f"{name} on {split}" for (name, split), count in counts.items() if count > 1]
     if doubled:
         raise ValueError(
             f"posthoc: several tasks on explanations are called {', '.join(doubled)}, with other images, regions or noise, so "

@@ -59,7 +59,11 @@ def test_a_single_network_has_no_ranking_and_missing_numbers_leave_a_network_out
 
 
 def test_a_sweep_takes_one_convention_under_a_name_and_several_names():
-    Sweep(name="x", space=lambda trial: None, posthoc=(Aopc(), Aopc(explainer="lrp"), Aopc(output="logit")))
+    Sweep(
+        name="x",
+        space=lambda trial: None,
+        posthoc=(Aopc(), Aopc(split="val"), Aopc(explainer="lrp"), Aopc(output="logit")),
+    )
     for one, other in (
         (Aopc(), Aopc(cells=8)),
         (ExplanationScores(), ExplanationScores(seed=1)),
