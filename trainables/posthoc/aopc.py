@@ -17,7 +17,6 @@ from trainables.explain.aopc import AopcScores, area_by_step, area_over_curve, a
 from trainables.explain.grad_cam import upsample
 from trainables.explain.inference import inference_copy
 from trainables.explain.localisation import localise
-from trainables.explain.methods import saliency_maps
 from trainables.explain.outputs import followed
 from trainables.explain.perturbations import DESCRIPTIONS
 from trainables.posthoc.explained import Explained, explained, intensities
@@ -87,7 +86,7 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
 def maps_of(source: Explained, rows: NDArray[np.int64], task: Aopc) -> Tensor:
     """Map of the explained class of each of the given rows, [rows, map rows, map columns], on the CPU; rows may be none."""
     chosen = intensities(source.images, rows)
-    return saliency_maps(source.classifier, chosen, source.classes[rows], task.explainer, seed=task.seed)
+    return source.maps(source.classifier, chosen, source.classes[rows], task.explainer, task.seed)
 
 
 def convention(task: Aopc, scores: AopcScores, *, of_labels: bool) -> dict[str, Any]:

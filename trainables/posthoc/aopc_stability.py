@@ -7,7 +7,6 @@ from torch import Tensor
 
 from trainables.explain.aopc import area_over_curve, score_maps
 from trainables.explain.inference import inference_copy
-from trainables.explain.methods import saliency_maps
 from trainables.explain.outputs import followed
 from trainables.posthoc.explained import explained, intensities
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
@@ -33,7 +32,7 @@ def run(task: AopcStability, network: TrainedNetwork) -> PosthocResult:
         rows = source.rows(task.images)
         images, classes = intensities(source.images, rows), source.classes[rows]
     with watch.stage("maps"):
-        maps = saliency_maps(source.classifier, images, classes, task.explainer, seed=task.seed)
+        maps = source.maps(source.classifier, images, classes, task.explainer, task.seed)
     metrics: dict[str, float | None] = {}
     tensors: dict[str, Tensor] = {"rows": torch.from_numpy(rows)}
     remarks = list(source.remarks())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.data.images import ImageSet
-from trainables.explain.methods import require_method
+from trainables.explain.methods import require_method, saliency_maps
 from trainables.models.classifier import Classifier
 from trainables.multilabel import AnyPredictions, MultiLabelPredictions
 from trainables.posthoc.choice import groups_of
@@ -61,6 +61,18 @@ class Explained:
     def ids_at(self, rows: NDArray[np.int64]) -> list[str]:
         """Names of the images of the given rows."""
         return [self.images.image_ids[row] for row in rows]
+
+    def maps(self, classifier: Classifier, images: Tensor, classes: Tensor, method: str, seed: int) -> Tensor:
+        """Maps of a class or label an image, [images, map rows, map columns] on the CPU; images may be none.
+
+        Args:
+            classifier: the network itself, or a changed copy of it.
+            images: [images, 1, height, width] in [0, 1].
+            classes: [images], what is explained.
+            method: one of `METHODS`.
+            seed: of methods that draw.
+        """
+        return saliency_maps(classifier, images, classes, method, seed=seed, of_labels=self.of_labels)
 
     def remarks(self) -> tuple[str, ...]:
         """That images were left out, where they were."""

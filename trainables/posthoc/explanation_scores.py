@@ -13,7 +13,6 @@ from torch import Tensor
 from trainables.explain.aopc import BATCH_SIZE
 from trainables.explain.heat import haas, heat_assisted, sparseness
 from trainables.explain.inference import inference_copy
-from trainables.explain.methods import saliency_maps
 from trainables.explain.outputs import Observed
 from trainables.explain.randomisation import randomised_correlations
 from trainables.explain.removal import deletion_insertion, sufficiency_comprehensiveness
@@ -66,7 +65,7 @@ class Subject:
     def explain(self, classifier: Classifier, images: Tensor, classes: Tensor | None = None) -> Tensor:
         """Maps of the same classes by the same method and seed."""
         of = self.classes if classes is None else classes
-        return saliency_maps(classifier, images, of, self.task.method, seed=self.task.seed)
+        return self.source.maps(classifier, images, of, self.task.method, self.task.seed)
 
 
 def run(task: ExplanationScores, network: TrainedNetwork) -> PosthocResult:
@@ -122,7 +121,7 @@ def _subject(task: ExplanationScores, network: TrainedNetwork) -> Subject:
         rows=rows,
         images=images,
         classes=classes,
-        maps=saliency_maps(source.classifier, images, classes, task.method, seed=task.seed),
+        maps=source.maps(source.classifier, images, classes, task.method, task.seed),
         observed=Observed(classifier=copy, of_labels=source.of_labels, batch_size=BATCH_SIZE.get(device.type, 64)),
     )
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainables.explain.networks import small_classifier
+from tests.trainables.explain.networks import small_classifier, some_images
 from tests.trainables.posthoc.test_aopc import Network, bright_bars
 from trainables.data.images import ImageSet
+from trainables.explain.covering import random_masks
+from trainables.explain.methods import saliency_maps
 from trainables.models import build_model
 from trainables.multilabel import MultiLabelPredictions
 from trainables.posthoc import run
@@ -193,3 +195,16 @@ def test_without_a_correct_image_there_are_no_scores() -> None:
         result = run(task, [Network(classifier, images)])
         assert not any(value is not None for value in result.metrics.values())
         assert "no image of test correctly" in result.remarks[-1]
+
+
+def test_rise_of_labels_is_weighted_by_the_sigmoid_of_each_label_alone() -> None:
+    classifier = small_classifier(seed=2).requires_grad_(False)
+    images, classes = some_images(2), torch.tensor([1, 3])
+    masks = random_masks(32, 32, seed=0)
+    wanted = torch.zeros(2, 32, 32)
+    for mask in masks:
+        weight = torch.sigmoid(classifier(images * mask)).gather(1, classes[:, None])
+        wanted += weight[:, :, None] * mask
+    found = saliency_maps(classifier, images, classes, "rise", of_labels=True)
+    torch.testing.assert_close(found, wanted / masks.sum(0), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(found, saliency_maps(classifier, images, classes, "rise"), rtol=1e-3)
