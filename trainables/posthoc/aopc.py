@@ -142,8 +142,8 @@ def _curves(scores: AopcScores, groups: Sequence[str]) -> dict[str, Tensor]:
     return (
         per_image
         | curves
-        | {f"{name}/low": each for name, each in low.items()}
-        | {f"{name}/high": each for name, each in high.items()}
+        | {f"{name}/low": each.clone() for name, each in low.items()}
+        | {f"{name}/high": each.clone() for name, each in high.items()}
     )
 
 

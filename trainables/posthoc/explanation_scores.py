@@ -100,7 +100,7 @@ def run(task: ExplanationScores, network: TrainedNetwork) -> PosthocResult:
             found = SCORE[score](subject)
         for name, values in found.per_image.items():
             metrics |= mean_with_interval(f"{task.split}/{name}", values, groups)
-            tensors[f"{name}_per_image"] = values.float()
+            tensors[f"{name}_per_image"] = values.float().contiguous()
         metrics |= {f"{task.split}/{name}": value for name, value in found.numbers.items()}
         tensors |= {name: values.float().contiguous() for name, values in found.tensors.items()}
     details = {"method": task.method, "images": len(subject.rows), "resampled": subject.source.group_kind}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.trainables.explain.networks import small_classifier, some_images
 from tests.trainables.posthoc.test_aopc import Network, bright_bars
@@ -99,7 +101,7 @@ def test_intervals_are_quantiles_of_resampled_means_of_groups() -> None:
     assert mean_intervals(values, ["a"] * 40) is None
 
 
-def test_intervals_of_curves_and_numbers_lie_around_them() -> None:
+def test_intervals_of_curves_and_numbers_lie_around_them_and_can_be_stored(tmp_path: Path) -> None:
     classifier = small_classifier(seed=5)
     with torch.no_grad():
         classifier.head.weight.zero_()
@@ -107,6 +109,7 @@ def test_intervals_of_curves_and_numbers_lie_around_them() -> None:
         classifier.head.weight[3] = 0.1
     result = run(Aopc(noise=0.4), [Network(classifier, bright_bars(48))])
     assert result.tensors["rows"].shape == (12,)
+    save_file(dict(result.tensors), tmp_path / "tensors.safetensors")
     for name in ("curve", "random_curve", "aopc_by_step", "random_aopc_by_step"):
         low, mid, high = (result.tensors[f"{name}{end}"] for end in ("/low", "", "/high"))
         assert low.shape == high.shape == (17,)
@@ -167,7 +170,7 @@ def test_stability_has_every_variant_on_the_same_images_and_agrees_with_aopc() -
 
 
 @pytest.mark.parametrize("labels", [False, True])
-def test_all_scores_of_a_network_are_numbers(labels: bool) -> None:
+def test_all_scores_of_a_network_are_numbers_and_can_be_stored(labels: bool, tmp_path: Path) -> None:
     network = centred(labelled()) if labels else Network(small_classifier(seed=5), bright_bars())
     task = ExplanationScores(images=3, cells=4)
     result = run(task, [network])
@@ -180,6 +183,7 @@ def test_all_scores_of_a_network_are_numbers(labels: bool) -> None:
     assert all(result.metrics[f"test/{name}"] is not None for name in wanted)
     assert {f"{name}_per_image" for name in wanted} <= set(result.tensors)
     assert set(result.seconds) == {"maps", *SCORES}
+    save_file(dict(result.tensors), tmp_path / "tensors.safetensors")
     again = run(replace(task, scores=("road", "max_sensitivity")), [network])
     assert {name: result.metrics[name] for name in again.metrics} == again.metrics
 
