@@ -8,7 +8,7 @@ from torch import Tensor
 from trainables.explain.aopc import area_over_curve, score_maps
 from trainables.explain.inference import inference_copy
 from trainables.explain.outputs import followed
-from trainables.posthoc.explained import explained, intensities
+from trainables.posthoc.explained import explained, flat_remarks, intensities
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.posthoc.intervals import mean_with_interval
 from trainables.posthoc.stopwatch import Stopwatch
@@ -35,7 +35,7 @@ def run(task: AopcStability, network: TrainedNetwork) -> PosthocResult:
         maps = source.maps(source.classifier, images, classes, task.explainer, task.seed)
     metrics: dict[str, float | None] = {}
     tensors: dict[str, Tensor] = {"rows": torch.from_numpy(rows)}
-    remarks = list(source.remarks())
+    remarks = [*source.remarks(), *flat_remarks(maps)]
     if not len(rows):
         remarks.append(f"AOPC is not defined: the network predicts no image of {task.split} correctly.")
     with watch.stage("curves"):

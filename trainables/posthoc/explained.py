@@ -129,6 +129,14 @@ def intensities(images: ImageSet, rows: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(np.array(images.pixels[rows]))[:, None].float() / 255
 
 
+def flat_remarks(maps: Tensor) -> tuple[str, ...]:
+    """That maps are constant, where some are: nothing that ranks their parts or compares them then says anything."""
+    flat = int((maps.flatten(1).amax(1) == maps.flatten(1).amin(1)).sum()) if len(maps) else 0
+    if not flat:
+        return ()
+    return (f"{flat} of {len(maps)} maps are constant, so that their parts were ranked by number.",)
+
+
 def require_same_order(predictions: AnyPredictions, images: ImageSet) -> None:
     """Refuse predictions and images that are not the same in the same order.
 

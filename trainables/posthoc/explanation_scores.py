@@ -19,7 +19,7 @@ from trainables.explain.removal import deletion_insertion, sufficiency_comprehen
 from trainables.explain.road import road
 from trainables.explain.sensitivity import infidelity, max_sensitivity
 from trainables.models.classifier import Classifier
-from trainables.posthoc.explained import Explained, explained, intensities
+from trainables.posthoc.explained import Explained, explained, flat_remarks, intensities
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.posthoc.intervals import mean_with_interval
 from trainables.posthoc.stopwatch import Stopwatch
@@ -92,7 +92,7 @@ def run(task: ExplanationScores, network: TrainedNetwork) -> PosthocResult:
     groups = subject.source.groups_at(subject.rows)
     metrics: dict[str, float | None] = {}
     tensors: dict[str, Tensor] = {"rows": torch.from_numpy(subject.rows)}
-    remarks = list(subject.source.remarks())
+    remarks = [*subject.source.remarks(), *flat_remarks(subject.maps)]
     if not len(subject.rows):
         remarks.append(f"Scores of maps are not defined: the network predicts no image of {task.split} correctly.")
     for score in task.scores if len(subject.rows) else ():

@@ -199,6 +199,8 @@ def test_without_a_correct_image_there_are_no_scores() -> None:
         result = run(task, [Network(classifier, images)])
         assert not any(value is not None for value in result.metrics.values())
         assert "no image of test correctly" in result.remarks[-1]
+        told = run(replace(task, images=2), [Network(classifier, bright_bars())]).remarks
+        assert told == ("2 of 2 maps are constant, so that their parts were ranked by number.",)
 
 
 def test_rise_of_labels_is_weighted_by_the_sigmoid_of_each_label_alone() -> None:
