@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from benchmarks.measure import DEVICE, ratio_row
 from trainables.explain import Regions, grad_cam, most_relevant_first, perturbation_curves
-from trainables.explain.aopc import BATCH_SIZE, add_noise
+from trainables.explain.aopc import BATCH_SIZE
 from trainables.explain.inference import inference_copy
+from trainables.explain.perturbations import add_noise
 from trainables.losses import build_loss
 from trainables.models.classifier import Classifier
 from trainables.spec import ClassDistinct, CrossEntropy, LossSpec
@@ -29,6 +30,7 @@ def rows(*, repetitions: int = 9) -> list[dict[str, Any]]:
         grad_cam_against_captum(resnet, "resnet18", side=128, repetitions=repetitions),
         aopc_against_its_passes(resnet, "resnet18", side=64, repetitions=repetitions),
         aopc_against_its_passes(small_cnn(), "small CNN", side=64, repetitions=repetitions),
+        aopc_against_a_loop(small_cnn(), "small CNN", side=64, repetitions=repetitions),
         aopc_with_inference_copy(resnet, "resnet18", side=128, repetitions=repetitions),
         aopc_with_inference_copy(small_cnn(), "small CNN", side=64, repetitions=repetitions),
     ]
@@ -99,6 +101,38 @@ def aopc_against_its_passes(
         goal=1.1,
         repetitions=repetitions,
         sizes=f"{name}, {count} images, {side} px, 4 x 4 regions, batch {BATCH_SIZE[DEVICE]}",
+    )
+
+
+def aopc_against_a_loop(
+    classifier: Classifier, name: str, *, side: int, repetitions: int, count: int = 8
+) -> dict[str, Any]:
+    """Perturbation curves against the procedure by the letter: image by image, region after region, a pass each."""
+    curve, _ = _curve_and_passes(classifier, side=side, count=count)
+    images, ids = _images(count, side), [str(n) for n in range(count)]
+    regions = Regions.of(height=side, width=side, rows=4, columns=4)
+    number = regions.of_pixels().to(DEVICE)
+
+    def loop() -> None:
+        classifier.eval()
+        perturbed = add_noise(images, ids, noise=0.1, seed=0)
+        with torch.no_grad():
+            for n in range(count):
+                shown = images[n].clone()
+                classifier(shown[None]).softmax(1)
+                for region in range(len(regions)):
+                    shown[:, number == region] = perturbed[n][:, number == region]
+                    classifier(shown[None]).softmax(1)
+
+    return ratio_row(
+        "AOPC",
+        "a loop over images and regions",
+        curve,
+        loop,
+        goal=None,
+        repetitions=max(3, repetitions // 3),
+        sizes=f"{name}, {count} images, {side} px, 4 x 4 regions",
+        note="no goal: a comparison",
     )
 
 

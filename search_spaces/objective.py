@@ -46,8 +46,11 @@ def late_metrics(posthoc: Sequence[PosthocSpec]) -> list[str]:
     """Metrics that a trial computes once, by the sweep's own tasks, when it is complete."""
     fitted = [task for task in posthoc if task.kind in ("calibration", "laplace")]
     after = [f"{task.name}/val/{name}" for task in fitted for name in REPORTED]
-    on_val = any(task.kind == "aopc" and task.split == "val" for task in posthoc)
-    return [*after, *(["aopc/val/aopc"] if on_val else [])]
+    scored = [task for task in posthoc if task.kind == "aopc" and task.split == "val"]
+    maps = [
+        f"{task.name}/val/aopc" for task in scored if task.order == "most_relevant_first"
+    ]  # of the other less is better
+    return [*after, *maps]
 
 
 def usual_mode(metric: str) -> Literal["min", "max"]:

@@ -55,6 +55,7 @@ LABEL_TASKS: tuple[PosthocSpec, ...] = (
     Calibration(method="platt"),
     Laplace(hessian_structure="kron"),
     Shift(),
+    Aopc(cells=8, images=50),
     PixelBaseline(),
     Ensemble(members="top", size=4),
     Ensemble(members="greedy", size=10),

@@ -13,6 +13,7 @@ from search_spaces.objective import Objective
 from search_spaces.sweep import Sweep
 from trainables.spec import (
     Aopc,
+    AopcStability,
     CovidRadiography,
     Evaluation,
     FrozenHead,
@@ -53,6 +54,11 @@ sweep = Sweep(
     objectives=(Objective(metric="val/accuracy", mode="max"),),
     searcher="grid",
     member_seeds=0,
-    posthoc=(Evaluation(), Temperature(), Aopc(cells=9, images=540)),
+    posthoc=(
+        Evaluation(),
+        Temperature(),
+        Aopc(cells=9, images=540),
+        AopcStability(cells=(9,), images=12, noises=(0.1, 0.3)),  # whether their order survives, which P3 leaves open
+    ),
     description="Paper P3: frozen VGG16 and DenseNet201 on COVID-19 Radiography, maps scored by AOPC.",
 )

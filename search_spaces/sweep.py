@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from search_spaces.objective import Objective, is_late, require_known
-from search_spaces.pooled import require_ensembles
+from search_spaces.pooled import require_ensembles, require_one_convention
 from trainables.spec import (
     Aopc,
     Ensemble,
@@ -107,6 +107,7 @@ class Sweep:
     def __post_init__(self) -> None:
         require_objectives(self.objectives, self.scheduler, self.posthoc)
         require_ensembles(self.posthoc)
+        require_one_convention(self.posthoc)
         if self.trials < 1:
             raise ValueError(f"trials is {self.trials}; a sweep draws at least 1.")
 

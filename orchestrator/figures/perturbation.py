@@ -26,7 +26,8 @@ def draw_perturbation(figure: FigureBase, tensors: Mapping[str, Any], title: str
     """
     axes = new_axes(figure, title=title, x="regions perturbed, %", y="probability of the class")
     _draw(axes, tensors, "curve", "random_curve")
-    axes.set_ylim(0, 1)
+    if np.asarray(tensors["curve"]).min() >= 0 and np.asarray(tensors["curve"]).max() <= 1:  # logits lie anywhere
+        axes.set_ylim(0, 1)
 
 
 def draw_area_by_step(figure: FigureBase, tensors: Mapping[str, Any], title: str) -> None:
@@ -39,6 +40,6 @@ def _draw(axes: Axes, tensors: Mapping[str, Any], ordered: str, control: str) ->
     along, between = np.asarray(tensors[ordered]), np.asarray(tensors[control])
     share = np.linspace(0, 100, len(along))
     axes.plot(share, between, color=MUTED, linewidth=1.6, linestyle=(0, (4, 3)), label="random order")
-    axes.plot(share, along, color=ACCENT, linewidth=2.2, label="most relevant first")
+    axes.plot(share, along, color=ACCENT, linewidth=2.2, label="in the map's order")
     axes.fill_between(share, along, between, color=ACCENT, alpha=0.14, linewidth=0)
     legend(axes)

@@ -21,6 +21,21 @@ METRICS = {
     "loss": "loss",
 }
 
+EXPLAINERS = {
+    "cam": "CAM",
+    "grad_cam_pp": "Grad-CAM++",
+    "hires_cam": "HiResCAM",
+    "gradient": "gradient",
+    "smooth_grad": "SmoothGrad",
+    "integrated_gradients": "integrated gradients",
+    "guided_backprop": "guided backpropagation",
+    "occlusion": "occlusion",
+    "lrp": "LRP",
+    "attentive": "attentive response maps",
+    "rise": "RISE",
+}
+"""Methods of maps beside Grad-CAM."""
+
 TASKS = {
     "": "uncalibrated",
     "evaluation": "uncalibrated",
@@ -41,6 +56,9 @@ TASKS = {
     "aopc": "Grad-CAM and AOPC",
     "conformal": "conformal sets",
     "shift": "corruptions",
+    **{f"aopc_{method}": f"{label} and AOPC" for method, label in EXPLAINERS.items()},
+    "aopc_stability": "AOPC under other perturbations",
+    "explanation_scores": "scores of maps",
     "ensemble": "ensemble",
     "calibrated_members": "temperature of each member",
 }

@@ -29,7 +29,9 @@ def label_errors(findings: Findings) -> LabelErrors | None:
     """The table; None where there is no best network, or it predicts classes."""
     best = findings.best
     names = [name.removeprefix("test/ece/") for name in best.metrics if name.startswith("test/ece/")] if best else []
-    if best is None or not names:
+    if (
+        best is None or not names or "val/auprc" not in best.metrics
+    ):  # classes have errors by class, and no mean of them
         return None
     tasks = ["evaluation", *calibrators_of([best])]
     rows = [(name, _row(best, tasks, f"ece/{name}")) for name in names]

@@ -19,6 +19,7 @@ from orchestrator.report.label_calibration import label_errors
 from orchestrator.report.laplace import laplace_lines
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.saliency import saliency_tiles
+from orchestrator.report.stability import stability_tables
 from orchestrator.report.statistics import statistics_of
 from orchestrator.report.text import number_text, plural, short_text, time_text
 from orchestrator.report.trials import headings, table_rows
@@ -92,6 +93,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "parallel": pictures.parallel_picture(findings, studio),
         "perturbation": pictures.perturbation_pictures(findings, studio),
         "saliency": saliency_tiles(findings),
+        "stability": stability_tables(findings.results),
         "by_class": by_class(findings),
         "best": findings.best,
         "data": origin.data_counts(findings),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.computation import predictions_file
+from orchestrator.figures.words import task_label
 from orchestrator.storage.ledger import Row
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from orchestrator.tracking.protocol import Artifact
@@ -117,7 +118,7 @@ def _of_explanations(store: Store, network: str, key: str, name: str) -> dict[st
     def draw_curves() -> bytes:
         from orchestrator.figures.files import perturbation_curves
 
-        return perturbation_curves(load_tensors(store.folder(key) / TENSORS), title=f"{name}, Grad-CAM")
+        return perturbation_curves(load_tensors(store.folder(key) / TENSORS), title=task_label(name))
 
     def draw_maps() -> bytes:
         from orchestrator.figures.files import saliency_grid

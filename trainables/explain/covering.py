@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -43,15 +44,26 @@ def rise(classifier: Classifier, images: Tensor, classes: Tensor, seed: int = 0)
     """The mean of 256 random masks, weighted by the probability that the masked image has (RISE; Petsiuk et al. 2018).
 
     Masks are grids of 7 x 7 cells, each kept with probability one half, enlarged bilinearly and shifted at random by less
-    than a cell; they are the same for every image. Labels are weighted by their sigmoid.
+    than a cell; they are the same for every image. Of several labels see `rise_of_labels`.
     """
+    return _weighted_masks(classifier, images, classes, seed, lambda logits: logits.softmax(1))
+
+
+def rise_of_labels(classifier: Classifier, images: Tensor, classes: Tensor, seed: int = 0) -> Tensor:
+    """The same weighted by the sigmoid of the label, which the other labels have no part in."""
+    return _weighted_masks(classifier, images, classes, seed, torch.sigmoid)
+
+
+def _weighted_masks(
+    classifier: Classifier, images: Tensor, classes: Tensor, seed: int, probabilities: Callable[[Tensor], Tensor]
+) -> Tensor:
     height, width = images.shape[2:]
     masks = random_masks(height, width, seed=seed).to(images)
     total = torch.zeros_like(images[:, 0])
     with torch.no_grad(), in_eval_mode(classifier):
         for some in torch.split(masks, max(1, PASS // max(1, len(images)))):
             masked = (images[:, None] * some[None, :, None]).flatten(0, 1)
-            chosen = classifier(masked).float().softmax(1).gather(1, classes.repeat_interleave(len(some))[:, None])
+            chosen = probabilities(classifier(masked).float()).gather(1, classes.repeat_interleave(len(some))[:, None])
             total += torch.einsum("bm,mhw->bhw", chosen.reshape(len(images), len(some)), some)
     return total / masks.sum(0)
 

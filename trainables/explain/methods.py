@@ -12,7 +12,7 @@ from torch import Tensor
 from trainables.explain.aopc import BATCH_SIZE
 from trainables.explain.attentive import attentive
 from trainables.explain.class_maps import cam, grad_cam_of, grad_cam_pp, hires_cam, refuses_cam
-from trainables.explain.covering import occlusion, rise
+from trainables.explain.covering import occlusion, rise, rise_of_labels
 from trainables.explain.input_gradients import (
     gradient,
     guided_backprop,
@@ -37,6 +37,7 @@ class Method:
             resolution of the method; non-negative, so that a larger value means more relevance.
         refuses: why it cannot explain a network; empty if it can.
         deterministic: whether the seed changes nothing.
+        explain_label: the same of a label among several, where that differs: what a softmax enters into.
         of_a_class: whether maps of two classes differ; otherwise a map is of the whole network.
     """
 
@@ -45,6 +46,7 @@ class Method:
     explain: Explain
     refuses: Callable[[Classifier], str] = lambda _: ""
     deterministic: bool = True
+    explain_label: Explain | None = None
     of_a_class: bool = True
 
 
@@ -73,7 +75,13 @@ METHODS: Mapping[str, Method] = {
             refuses=refuses_guided_backprop,
             of_a_class=False,
         ),
-        Method(name="rise", source="Petsiuk et al. 2018", explain=rise, deterministic=False),
+        Method(
+            name="rise",
+            source="Petsiuk et al. 2018",
+            explain=rise,
+            explain_label=rise_of_labels,
+            deterministic=False,
+        ),
     )
 }
 
@@ -86,6 +94,7 @@ def saliency_maps(
     *,
     seed: int = 0,
     batch_size: int | None = None,
+    of_labels: bool = False,
 ) -> Tensor:
     """Maps of one class an image, [images, rows, columns] on the CPU, non-negative.
 
@@ -98,15 +107,17 @@ def saliency_maps(
         method: one of `METHODS`.
         seed: of methods that draw.
         batch_size: images at a time, or None for the device's best.
+        of_labels: whether classes are labels that do not exclude each other.
 
     Raises:
         ValueError: an unknown method, or one that is not defined for this network.
     """
     chosen = require_method(method, classifier)
+    explain = chosen.explain_label if of_labels and chosen.explain_label is not None else chosen.explain
     device = next(classifier.parameters()).device
     size = batch_size or BATCH_SIZE.get(device.type, 64)
     parts = [
-        chosen.explain(classifier, some.to(device), of.to(device), seed).cpu()
+        explain(classifier, some.to(device), of.to(device), seed).cpu()
         for some, of in zip(torch.split(images, size), torch.split(classes, size), strict=True)
     ]
     return torch.cat(parts) if len(images) else torch.empty(0, 1, 1)

@@ -80,6 +80,11 @@ def most_relevant_first(relevance: Tensor) -> Tensor:
     return relevance.argsort(dim=1, descending=True, stable=True)
 
 
+def least_relevant_first(relevance: Tensor) -> Tensor:
+    """Regions of each image in rising order of relevance, equal ones by their number, [images, regions]."""
+    return relevance.argsort(dim=1, stable=True)
+
+
 def _shares(side: int, region: int, cells: int) -> Tensor:
     """Share of each region's length that lies in each cell of a map, [regions, cells]; rows sum to 1."""
     starts = torch.arange(0, side, region, dtype=torch.float64)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.spec import (
     Aopc,
+    AopcStability,
     Calibration,
     Conformal,
     Ensemble,
     Evaluation,
+    ExplanationScores,
     Laplace,
     McDropout,
     PixelBaseline,
@@ -72,6 +74,14 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import shift
 
             return shift.run(task, _only(task, members))
+        case AopcStability():
+            from trainables.posthoc import aopc_stability
+
+            return aopc_stability.run(task, _only(task, members))
+        case ExplanationScores():
+            from trainables.posthoc import explanation_scores
+
+            return explanation_scores.run(task, _only(task, members))
         case Ensemble():
             from trainables.posthoc import ensemble
 

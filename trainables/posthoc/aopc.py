@@ -1,11 +1,11 @@
-"""Post-hoc task: Grad-CAM maps of a trained network, scored by perturbation and, where masks are known, by them."""
+"""Post-hoc task: maps of a trained network, scored by perturbation and, where masks are known, by them."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,110 +13,109 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.data.images import ImageSet
-from trainables.explain.aopc import BATCH_SIZE, AopcScores, area_by_step, area_over_curve, score_maps
-from trainables.explain.grad_cam import grad_cam, upsample
+from trainables.explain.aopc import AopcScores, area_by_step, area_over_curve, areas_by_step, score_maps
+from trainables.explain.grad_cam import upsample
 from trainables.explain.inference import inference_copy
 from trainables.explain.localisation import localise
-from trainables.models.classifier import Classifier
-from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
-from trainables.predictions import Predictions
+from trainables.explain.outputs import followed
+from trainables.explain.perturbations import DESCRIPTIONS
+from trainables.posthoc.explained import Explained, explained, intensities
+from trainables.posthoc.interface import PosthocResult, TrainedNetwork
+from trainables.posthoc.intervals import mean_intervals, mean_with_interval
 from trainables.spec import Aopc
 
 GALLERY_IMAGES = 8
 
 
 def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
-    """Explain the predicted class of correctly predicted images of a split, and score the maps.
+    """Explain the predicted class or label of correctly predicted images of a split, and score the maps.
 
-    The predictions of the one pass after training say which images are correct. Metrics are `<split>/` and
+    The predictions of the one pass after training say which images are correct (`Explained`). Metrics are `<split>/` and
 
-    - `aopc`: of the maps (paper P3); `aopc_random`: of a random order under the same noise; `aopc_gain`: the difference,
-      what the maps know.
+    - `aopc`: of the maps (paper P3); `aopc_random`: of a random order under the same perturbation; `aopc_gain`: the
+      difference, what the maps know. Each has `/low` and `/high`, a 95 % bootstrap interval over patients where they are
+      known, else studies, else images; None with fewer than 10 of them.
     - where masks are known `pointing_game`, `energy_inside`, and `mask_share`, which both are in the mean for a map
       that knows nothing.
 
-    Tensors: `curve`, `random_curve`, `aopc_by_step`, `random_aopc_by_step` [L + 1]; `aopc_per_image`,
-    `random_aopc_per_image`, `rows` [images] (rows of the split); and a small gallery of `gallery/pixels`, `/maps`,
-    `/masks` [up to 8, height, width] with `/predicted`, `/targets`, `/rows`.
+    Tensors: `curve`, `random_curve`, `aopc_by_step`, `random_aopc_by_step` [L + 1], each also as `.../low`, `.../high` where
+    there is an interval; `aopc_per_image`, `random_aopc_per_image`, `rows` [images] (rows of the split); and a small gallery
+    of `gallery/pixels`, `/maps`, `/masks` [up to 8, height, width] with `/predicted`, `/targets`, `/rows`. Details have the
+    convention of the numbers.
 
     Raises:
-        ValueError: images and predictions of the split are not in the same order, or images have several labels.
+        ValueError: images and predictions of the split are not in the same order, or the method is not defined for the
+            network.
     """
     seconds: dict[str, float] = {}
     with _timed(seconds, "load"):
-        predictions, images = class_predictions(task, network, task.split), network.images(task.split)
-        _require_same_order(predictions, images)
-        classifier = network.classifier().to("cuda" if torch.cuda.is_available() else "cpu")
-        predicted = predictions.pooled_log_probs().argmax(1).cpu()
-        order = seeded_order(images.image_ids, task.seed)
-        is_correct = predicted.numpy() == images.targets
-        rows = order[is_correct[order]][: task.images]
+        source = explained(network, task.split, method=task.explainer, seed=task.seed)
+        images, rows = source.images, source.rows(task.images)
     with _timed(seconds, "maps"):
-        maps = predicted_class_maps(classifier, images, rows, predicted)
+        maps = maps_of(source, rows, task)
     with _timed(seconds, "curves"):
         chosen = intensities(images, rows)
         scores = score_maps(
-            inference_copy(classifier, chosen[:2]),
+            inference_copy(source.classifier, chosen[:2]),
             chosen,
             maps,
-            predicted=predicted[rows],
-            image_ids=[images.image_ids[row] for row in rows],
+            predicted=source.classes[rows],
+            image_ids=source.ids_at(rows),
             cells=task.cells,
             noise=task.noise,
             seed=task.seed,
+            order=task.order,
+            perturbation=task.perturbation,
+            value=followed(task.output, of_labels=source.of_labels),
         )
     with _timed(seconds, "localisation"):
         found, localisation_remarks = _localisation(images, rows, maps)
     with _timed(seconds, "gallery"):
-        gallery = _gallery(classifier, images, order, predicted)
-    metrics = _perturbation_metrics(scores) | found
+        gallery = _gallery(source, task)
+    groups = source.groups_at(rows)
+    metrics = _perturbation_metrics(scores, groups) | found
     return PosthocResult(
         metrics={f"{task.split}/{name}": value for name, value in metrics.items()},
-        tensors=_curves(scores) | {"rows": torch.from_numpy(rows)} | gallery,
-        remarks=(*_remarks(task, scores, len(rows)), *localisation_remarks),
+        tensors=_curves(scores, groups) | {"rows": torch.from_numpy(rows)} | gallery,
+        remarks=(*_remarks(task, scores, len(rows)), *source.remarks(), *localisation_remarks),
         seconds=seconds,
+        details={"convention": convention(task, scores, of_labels=source.of_labels), "resampled": source.group_kind},
     )
 
 
-def seeded_order(image_ids: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """Rows in an order that each image's id and the seed determine, so that another image moves no other's rank."""
-    digests = [hashlib.sha256(f"{seed}/choice/{name}".encode()).digest() for name in image_ids]
-    return np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=np.int64)
+def maps_of(source: Explained, rows: NDArray[np.int64], task: Aopc) -> Tensor:
+    """Map of the explained class of each of the given rows, [rows, map rows, map columns], on the CPU; rows may be none."""
+    chosen = intensities(source.images, rows)
+    return source.maps(source.classifier, chosen, source.classes[rows], task.explainer, task.seed)
 
 
-def intensities(images: ImageSet, rows: NDArray[np.int64]) -> Tensor:
-    """The images of the given rows as a network reads them, [rows, 1, height, width] in [0, 1]."""
-    return torch.from_numpy(np.array(images.pixels[rows]))[:, None].float() / 255
+def convention(task: Aopc, scores: AopcScores, *, of_labels: bool) -> dict[str, Any]:
+    """All that a number depends on beside the network and its images, as JSON values; numbers of two are not comparable."""
+    kind = "sigmoid of a label" if of_labels else "softmax"
+    logit = "log odds of a label" if of_labels else "logit"
+    regions = scores.regions
+    return {
+        "explainer": task.explainer,
+        "order": task.order,
+        "perturbation": DESCRIPTIONS[task.perturbation],
+        **({"noise": task.noise} if task.perturbation == "noise" else {}),
+        "output": kind if task.output == "probability" else logit,
+        "regions": [regions.rows, regions.columns],
+        "region_pixels": [regions.region_height, regions.region_width],
+        "images": "correct; the most probable label of those predicted"
+        if of_labels
+        else "correct; the predicted class",
+        "divisor": "L + 1",
+    }
 
 
-def predicted_class_maps(
-    classifier: Classifier, images: ImageSet, rows: NDArray[np.int64], predicted: Tensor
-) -> Tensor:
-    """Grad-CAM map of the predicted class of each of the given rows, [rows, map rows, map columns], on the CPU.
-
-    Args:
-        classifier: on the device that it is to run on.
-        images: the split.
-        rows: of the images to explain; may be empty.
-        predicted: [images of the split], predicted classes.
-    """
-    device = next(classifier.parameters()).device
-    batch_size = BATCH_SIZE.get(device.type, 64)
-    maps = []
-    for start in range(0, len(rows), batch_size):
-        some = rows[start : start + batch_size]
-        of_classes = grad_cam(classifier, intensities(images, some).to(device)).cpu()
-        maps.append(of_classes[torch.arange(len(some)), predicted[some]])
-    return torch.cat(maps) if maps else torch.empty(0, 1, 1)
+def _perturbation_metrics(scores: AopcScores, groups: Sequence[str]) -> dict[str, float | None]:
+    along, control = area_over_curve(scores.probabilities), area_over_curve(scores.random_probabilities)
+    found = {"aopc": along, "aopc_random": control, "aopc_gain": along.double() - control.double()}
+    return {key: value for name, each in found.items() for key, value in mean_with_interval(name, each, groups).items()}
 
 
-def _perturbation_metrics(scores: AopcScores) -> dict[str, float | None]:
-    aopc, control = scores.aopc, scores.aopc_random
-    gain = None if aopc is None or control is None else aopc - control
-    return {"aopc": aopc, "aopc_random": control, "aopc_gain": gain}
-
-
-def _curves(scores: AopcScores) -> dict[str, Tensor]:
+def _curves(scores: AopcScores, groups: Sequence[str]) -> dict[str, Tensor]:
     """Curves of the images together, and areas image by image; without an image only the latter, empty."""
     per_image = {
         "aopc_per_image": area_over_curve(scores.probabilities),
@@ -124,12 +123,28 @@ def _curves(scores: AopcScores) -> dict[str, Tensor]:
     }
     if not len(scores.probabilities):
         return per_image
-    return per_image | {
+    curves = {
         "curve": scores.probabilities.mean(0),
         "random_curve": scores.random_probabilities.mean(0),
         "aopc_by_step": area_by_step(scores.probabilities),
         "random_aopc_by_step": area_by_step(scores.random_probabilities),
     }
+    by_image = {
+        "curve": scores.probabilities,
+        "random_curve": scores.random_probabilities,
+        "aopc_by_step": areas_by_step(scores.probabilities),
+        "random_aopc_by_step": areas_by_step(scores.random_probabilities),
+    }
+    ends = mean_intervals(torch.cat(list(by_image.values()), dim=1), groups)
+    if ends is None:
+        return per_image | curves
+    low, high = (dict(zip(by_image, each.float().chunk(len(by_image)), strict=True)) for each in ends)
+    return (
+        per_image
+        | curves
+        | {f"{name}/low": each.clone() for name, each in low.items()}
+        | {f"{name}/high": each.clone() for name, each in high.items()}
+    )
 
 
 def _localisation(
@@ -162,22 +177,37 @@ def _remarks(task: Aopc, scores: AopcScores, images: int) -> Iterator[str]:
         )
 
 
-def _gallery(
-    classifier: Classifier, images: ImageSet, order: NDArray[np.int64], predicted: Tensor
-) -> dict[str, Tensor]:
-    rows = gallery_rows(images.targets, predicted.numpy(), order)
-    maps = predicted_class_maps(classifier, images, rows, predicted)
+def _gallery(source: Explained, task: Aopc) -> dict[str, Tensor]:
+    """A few explained images; of labels only those of which one is there to name the truth, and one predicted if any is."""
+    images, predicted = source.images, source.classes
+    targets, shown = gallery_targets(images.targets, predicted.numpy())
+    told = shown & source.predicted
+    kept = (told if told.any() else shown)[source.order]
+    rows = gallery_rows(targets, predicted.numpy(), source.order[kept])
+    maps = maps_of(source, rows, task)
     height, width = images.pixels.shape[1:]
     gallery = {
         "gallery/pixels": torch.from_numpy(np.array(images.pixels[rows])),
         "gallery/maps": upsample(maps[:, None], (height, width))[:, 0],
         "gallery/predicted": predicted[rows],
-        "gallery/targets": torch.from_numpy(np.array(images.targets[rows])),
+        "gallery/targets": torch.from_numpy(targets[rows]),
         "gallery/rows": torch.from_numpy(rows),
     }
     if images.masks is not None:
         gallery["gallery/masks"] = torch.from_numpy(np.array(images.masks[rows]))
     return gallery
+
+
+def gallery_targets(targets: NDArray[Any], predicted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The one class that names the truth of an image, and whether there is one.
+
+    Of several labels it is the explained one where it is present, else the first that is.
+    """
+    if targets.ndim == 1:
+        return np.array(targets), np.ones(len(targets), dtype=np.bool_)
+    present = np.nan_to_num(targets) > 0.5
+    is_right = present[np.arange(len(targets)), predicted]
+    return np.where(is_right, predicted, present.argmax(1)).astype(np.int64), present.any(1)
 
 
 def gallery_rows(
@@ -192,14 +222,6 @@ def gallery_rows(
         turns[place] = turn[int(targets[row])] = turn.get(int(targets[row]), -1) + 1
     by_turn_then_class = np.lexsort((targets[queue], turns))
     return queue[by_turn_then_class][:GALLERY_IMAGES]
-
-
-def _require_same_order(predictions: Predictions, images: ImageSet) -> None:
-    if predictions.image_ids != images.image_ids:
-        raise ValueError(
-            f"The predictions on {predictions.split!r} ({len(predictions)}) and the images of the split ({len(images)}) "
-            "are not the same in the same order. Predict the split again from these images."
-        )
 
 
 @contextmanager

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 
-from trainables.spec.models import ModelSpec, PaperCNN, heads_of
-from trainables.spec.posthoc import Laplace, McDropout, NetworkTask, Snapshots
+from trainables.spec.explanations import AopcStability, ExplanationScores
+from trainables.spec.models import FrozenHead, Mimo, ModelSpec, PaperCNN, Timm, heads_of
+from trainables.spec.posthoc import Aopc, Laplace, McDropout, NetworkTask, Snapshots
 from trainables.spec.trial import TrialSpec
 
-OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace")
+OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace", "aopc", "aopc_stability", "explanation_scores")
 """Kinds of tasks that are not defined for every network."""
+
+PAPERS_WITH_DENSE_LAYERS = ("p1_small", "p1_large")
+"""Networks of papers that have more than one linear layer at their end."""
+
+WITHOUT_RELU = (
+    "vit_",
+    "deit",
+    "test_vit",
+    "convnext",
+    "test_convnext",
+    "efficientnet",
+    "test_efficientnet",
+    "swin",
+    "beit",
+)
+"""How the names of timm's networks with another non-linearity begin."""
 
 PAPERS_WITH_DROPOUT = ("p0", "p1_large", "p4_deeper")
 """Networks of papers that have dropout unless a spec says otherwise."""
@@ -26,6 +43,28 @@ def why_undefined(task: NetworkTask, spec: TrialSpec) -> str:
         return f"its schedule has too few cycles ({spec.schedule.cycles}; schedule/cycles)"
     if isinstance(task, Laplace) and heads_of(spec.model) > 1:
         return "the network has several heads (model/members)"
+    if isinstance(task, Aopc | AopcStability):
+        return why_unexplained(task.explainer, spec.model)
+    if isinstance(task, ExplanationScores):
+        return why_unexplained(task.method, spec.model)
+    return ""
+
+
+def why_unexplained(method: str, model: ModelSpec) -> str:
+    """Why a method says nothing about a network, as far as the description tells; empty where it does not.
+
+    What it does not tell, the method says when it sees the network (`trainables.explain.methods.require_method`).
+    """
+    name = model.name if isinstance(model, Timm | Mimo) else model.backbone if isinstance(model, FrozenHead) else ""
+    is_dense = isinstance(model, FrozenHead) or (isinstance(model, PaperCNN) and model.name in PAPERS_WITH_DENSE_LAYERS)
+    if method == "cam" and (is_dense or name.startswith("vgg")):
+        return (
+            "cam needs global average pooling and one linear layer at the end, and the network has other layers there"
+        )
+    if method == "lrp" and name and not name.startswith("vgg"):
+        return f"lrp is for plain chains of layers, and {name} is none"
+    if method in ("guided_backprop", "attentive") and name.startswith(WITHOUT_RELU):
+        return f"{method} is for networks of ReLU, and {name} has others"
     return ""
 
 

@@ -8,6 +8,15 @@ from typing import Literal, TypeAlias
 
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import content_key
+from trainables.spec.explanations import (
+    AopcStability,
+    Explainer,
+    ExplanationScores,
+    FollowedOutput,
+    Perturbation,
+    RegionOrder,
+    method_suffix,
+)
 from trainables.spec.judgement import Conformal, Shift
 from trainables.spec.versions import VERSIONS
 
@@ -133,27 +142,45 @@ class Snapshots:
 
 @dataclass(frozen=True, kw_only=True)
 class Aopc:
-    """Grad-CAM maps scored by the area over the most-relevant-first perturbation curve (paper P3).
+    """Maps scored by the area over the perturbation curve (paper P3).
+
+    All settings but `split`, `images` and `seed` are the convention, and two conventions are never compared: `name` differs
+    with explainer, order, perturbation and output, and a sweep refuses two tasks of one name. The result's details have it.
 
     Attributes:
+        explainer: method of the maps; a sweep leaves out networks that it is not defined for (`why_undefined`).
         images: at most so many correctly predicted images of the split, the first by a seeded order.
         cells: the image is divided into cells x cells regions, or None for the size of the explained map.
-        noise: standard deviation of the normal noise added to a region, on intensities in [0, 1].
+        noise: standard deviation of the normal noise added to a region, on intensities in [0, 1]; of `noise` only.
         seed: seed of the noise, the choice of images and the random control.
+        order: `least_relevant_first` is the counterpart: there a good map has a small area.
+        perturbation: what a region shows then, see `trainables.explain.perturbations`.
+        output: what is followed; `probability` is the softmax, of several labels the sigmoid.
     """
 
     kind: Literal["aopc"] = "aopc"
-    explainer: Literal["grad_cam"] = "grad_cam"
+    explainer: Explainer = "grad_cam"
     split: Literal["val", "test"] = "test"
     images: int = 200
     cells: int | None = None
     noise: float = 0.1
     seed: int = 0
+    order: RegionOrder = "most_relevant_first"
+    perturbation: Perturbation = "noise"
+    output: FollowedOutput = "probability"
+
+    def __post_init__(self) -> None:
+        if self.perturbation != "noise" and self.noise != 0.1:
+            raise ValueError(
+                f"posthoc/aopc/noise is {self.noise}, and perturbation {self.perturbation!r} adds no noise. Leave one of both out."
+            )
 
     @property
     def name(self) -> str:
-        """Prefix of the metrics' names."""
-        return "aopc"
+        """Prefix of the metrics' names: `aopc`, then whatever differs from P3's convention."""
+        lerf = "_lerf" if self.order == "least_relevant_first" else ""
+        by = "" if self.perturbation == "noise" else f"_{self.perturbation}"
+        return f"aopc{method_suffix(self.explainer)}{lerf}{by}" + ("" if self.output == "probability" else "_logit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,8 +247,9 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
+Explaining: TypeAlias = Aopc | AopcStability | ExplanationScores
 NetworkTask: TypeAlias = (
-    Evaluation | Temperature | Calibration | Conformal | Laplace | McDropout | Snapshots | Aopc | Shift
+    Evaluation | Temperature | Calibration | Conformal | Laplace | McDropout | Snapshots | Shift | Explaining
 )
 PosthocSpec: TypeAlias = NetworkTask | Ensemble | PixelBaseline
 

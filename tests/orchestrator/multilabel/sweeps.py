@@ -17,6 +17,7 @@ from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
 from trainables.spec import (
     Aopc,
+    AopcStability,
     ClassDistinct,
     CrossEntropy,
     DataSpec,
@@ -57,7 +58,8 @@ SWEEP = Sweep(
         Temperature(),
         Laplace(),
         Laplace(predictive="bridge"),
-        Aopc(),
+        Aopc(images=12, cells=4),
+        AopcStability(images=2, cells=(2,), noises=(0.1,), perturbations=("mean",)),
         PixelBaseline(size=8),
         Ensemble(members="seeds", size=2),
         Ensemble(members="top", size=2),

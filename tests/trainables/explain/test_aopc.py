@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from tests.trainables.explain.networks import small_classifier, some_images
 from trainables.explain import Regions, area_by_step, area_over_curve, grad_cam, score_maps
-from trainables.explain.aopc import AopcScores, add_noise, random_order
+from trainables.explain.aopc import AopcScores, random_order
+from trainables.explain.perturbations import add_noise
 from trainables.models.classifier import Classifier
 
 IDS = tuple(f"patient{n}/view.png" for n in range(5))

@@ -11,7 +11,8 @@ from tests.trainables.explain.networks import small_classifier
 from trainables.data.images import ImageSet
 from trainables.explain import grad_cam, upsample
 from trainables.models.classifier import Classifier
-from trainables.posthoc.aopc import gallery_rows, intensities, run, seeded_order
+from trainables.posthoc.aopc import gallery_rows, run
+from trainables.posthoc.explained import intensities, seeded_order
 from trainables.predictions import Predictions
 from trainables.spec import Aopc, SmallCNN, SplitName, Synthetic, TrialSpec
 
@@ -36,6 +37,9 @@ class Network:
         return Predictions(
             logits=logits, targets=torch.from_numpy(images.targets), image_ids=images.image_ids, split=split
         )
+
+    def studies(self, split: SplitName) -> tuple[str, ...] | None:
+        return None
 
     def features(self, split: SplitName) -> Tensor:
         raise NotImplementedError
@@ -91,10 +95,11 @@ def trained() -> Classifier:
 def test_metrics_of_a_trained_network_are_complete_and_beat_the_control(trained: Classifier) -> None:
     result = run(Aopc(noise=0.3), Network(trained, bright_bars()))
     assert set(result.metrics) == {
-        f"test/{name}" for name in ("aopc", "aopc_random", "aopc_gain", "pointing_game", "energy_inside", "mask_share")
+        *(f"test/{name}" for name in ("pointing_game", "energy_inside", "mask_share")),
+        *(f"test/aopc{name}{end}" for name in ("", "_random", "_gain") for end in ("", "/low", "/high")),
     }
     values = {name: value for name, value in result.metrics.items() if value is not None}
-    assert len(values) == 6
+    assert len(values) == 12
     assert values["test/aopc_gain"] == pytest.approx(values["test/aopc"] - values["test/aopc_random"])
     assert values["test/energy_inside"] > 0
     assert set(result.seconds) == {"load", "maps", "curves", "localisation", "gallery"}
@@ -165,7 +170,9 @@ def test_constant_maps_and_missing_regions_are_remarked() -> None:
 
 def test_without_masks_nothing_is_said_about_localisation(trained: Classifier) -> None:
     result = run(Aopc(images=4, split="val"), Network(trained, bright_bars(masks=False)))
-    assert set(result.metrics) == {"val/aopc", "val/aopc_random", "val/aopc_gain"}
+    ends = ("", "/low", "/high")
+    assert set(result.metrics) == {f"val/aopc{name}{end}" for name in ("", "_random", "_gain") for end in ends}
+    assert result.metrics["val/aopc/low"] is None  # of 4 images
     assert "gallery/masks" not in result.tensors
 
 

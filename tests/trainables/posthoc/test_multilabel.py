@@ -11,7 +11,7 @@ from trainables.metrics import evaluate, headline, predicted_labels
 from trainables.multilabel import MultiLabelPredictions
 from trainables.posthoc import run
 from trainables.posthoc.temperature import apply_temperature, fit_temperature
-from trainables.spec import Aopc, Ensemble, Evaluation, Split, Temperature
+from trainables.spec import Conformal, Ensemble, Evaluation, Split, Temperature
 
 
 def slow_fit(one):
@@ -115,5 +115,5 @@ def test_without_a_calib_split_val_is_used():
 
 
 def test_a_task_that_is_defined_for_classes_only_says_so_before_any_work():
-    with pytest.raises(ValueError, match=r"The task 'aopc' .*several labels.*Take it out"):
-        run(Aopc(), [PlantedLabelNetwork()])
+    with pytest.raises(ValueError, match=r"The task 'conformal.*several labels.*Take it out"):
+        run(Conformal(), [PlantedLabelNetwork()])
