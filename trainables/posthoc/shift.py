@@ -14,7 +14,7 @@ from trainables.metrics import headline
 from trainables.metrics.foreign import doubt, foreign_metrics
 from trainables.models.classifier import Classifier
 from trainables.multilabel import AnyPredictions
-from trainables.posthoc.aopc import seeded_order
+from trainables.posthoc.explained import seeded_order
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.posthoc.stopwatch import Stopwatch
 from trainables.predict import logits_of, predictions_of

@@ -19,6 +19,7 @@ METRICS = {
     "temperature_per_label/test/ece": 0.025,
     "temperature_per_label/test/ece/opacity": 0.03,
 }
+METRICS["val/auprc"] = 0.7
 TASKS = ("evaluation", "histogram_10", "temperature_per_label", "histogram", "temperature", "laplace_kron")
 
 
@@ -38,6 +39,7 @@ def test_the_error_of_each_label_stands_before_and_after_each_calibrator():
 
 def test_of_classes_and_without_a_best_network_there_is_no_such_table():
     assert label_errors(best({"test/ece": 0.2})) is None
+    assert label_errors(best({"test/ece": 0.2, "test/ece/normal": 0.1})) is None  # of one class against the rest
     assert label_errors(SimpleNamespace(best=None)) is None
 
 
