@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from trainables.explain.grad_cam import in_eval_mode
+from trainables.explain.pooled import Pooled
 from trainables.explain.regions import Regions, most_relevant_first
 from trainables.models.classifier import Classifier
 
@@ -54,7 +55,7 @@ class AopcScores:
 
 
 def score_maps(
-    classifier: Classifier,
+    classifier: Classifier | Pooled,
     images: Tensor,
     maps: Tensor,
     *,
@@ -108,7 +109,7 @@ def score_maps(
 
 
 def perturbation_curves(
-    classifier: Classifier,
+    classifier: Classifier | Pooled,
     images: Tensor,
     perturbed: Tensor,
     predicted: Tensor,

@@ -9,9 +9,11 @@ from trainables.spec import (
     Aopc,
     Calibration,
     Ensemble,
+    EnsembleMaps,
     Evaluation,
     Laplace,
     McDropout,
+    MemberMaps,
     PixelBaseline,
     PosthocSpec,
     Snapshots,
@@ -66,6 +68,14 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import ensemble
 
             return ensemble.run(task, members)
+        case MemberMaps():
+            from trainables.posthoc import member_maps
+
+            return member_maps.run(task, [_only(task, members)])
+        case EnsembleMaps():
+            from trainables.posthoc import member_maps
+
+            return member_maps.run(task, members)
         case PixelBaseline():
             raise ValueError(
                 "The task 'baseline' works on a data set, not on networks: call trainables.posthoc.baseline.run."

@@ -16,9 +16,9 @@ from trainables.data.images import ImageSet
 from trainables.explain.aopc import BATCH_SIZE, AopcScores, area_by_step, area_over_curve, score_maps
 from trainables.explain.grad_cam import grad_cam, upsample
 from trainables.explain.inference import inference_copy
-from trainables.explain.localisation import localise
 from trainables.models.classifier import Classifier
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
+from trainables.posthoc.localisation import localisation_metrics
 from trainables.predictions import Predictions
 from trainables.spec import Aopc
 
@@ -45,7 +45,7 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
     seconds: dict[str, float] = {}
     with _timed(seconds, "load"):
         predictions, images = class_predictions(task, network, task.split), network.images(task.split)
-        _require_same_order(predictions, images)
+        require_same_order(predictions, images)
         classifier = network.classifier().to("cuda" if torch.cuda.is_available() else "cpu")
         predicted = predictions.pooled_log_probs().argmax(1).cpu()
         order = seeded_order(images.image_ids, task.seed)
@@ -137,15 +137,10 @@ def _localisation(
 ) -> tuple[dict[str, float | None], tuple[str, ...]]:
     if images.masks is None:
         return {}, ()
-    found = localise(maps, torch.from_numpy(np.array(images.masks[rows])))
-    values = {
-        "pointing_game": found.pointing_game,
-        "energy_inside": found.energy_inside,
-        "mask_share": found.mask_share,
-    }
-    metrics = {name: float(value.double().mean()) if len(value) else None for name, value in values.items()}
-    remark = f"Localisation leaves out {found.without_mask} of {len(rows)} images, whose mask is empty."
-    return metrics, (remark,) if found.without_mask else ()
+    masks = torch.from_numpy(np.array(images.masks[rows]))
+    without = int((~masks.flatten(1).any(1)).sum())
+    remark = f"Localisation leaves out {without} of {len(rows)} images, whose mask is empty."
+    return localisation_metrics(maps, masks), (remark,) if without else ()
 
 
 def _remarks(task: Aopc, scores: AopcScores, images: int) -> Iterator[str]:
@@ -194,7 +189,12 @@ def gallery_rows(
     return queue[by_turn_then_class][:GALLERY_IMAGES]
 
 
-def _require_same_order(predictions: Predictions, images: ImageSet) -> None:
+def require_same_order(predictions: Predictions, images: ImageSet) -> None:
+    """Refuse images whose rows are not those of the predictions.
+
+    Raises:
+        ValueError: other images, or another order.
+    """
     if predictions.image_ids != images.image_ids:
         raise ValueError(
             f"The predictions on {predictions.split!r} ({len(predictions)}) and the images of the split ({len(images)}) "

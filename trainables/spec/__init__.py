@@ -28,6 +28,7 @@ from trainables.spec.loss import (
     WeightedCrossEntropy,
 )
 from trainables.spec.lungs import Lungs, LungSegmentation, lungs_key
+from trainables.spec.maps import EnsembleMaps, MemberMaps
 from trainables.spec.models import (
     FrozenHead,
     Mimo,
@@ -76,6 +77,7 @@ __all__ = [
     "CrossEntropy",
     "DataSpec",
     "Ensemble",
+    "EnsembleMaps",
     "Evaluation",
     "FileSpec",
     "Focal",
@@ -89,6 +91,7 @@ __all__ = [
     "Lungs",
     "McDropout",
     "MedMnist",
+    "MemberMaps",
     "Mimo",
     "ModelSpec",
     "Mura",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 
+from trainables.spec.maps import MemberMaps
 from trainables.spec.models import ModelSpec, PaperCNN, heads_of
 from trainables.spec.posthoc import Laplace, McDropout, NetworkTask, Snapshots
 from trainables.spec.trial import TrialSpec
 
-OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace")
+OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace", "member_maps")
 """Kinds of tasks that are not defined for every network."""
 
 PAPERS_WITH_DROPOUT = ("p0", "p1_large", "p4_deeper")
@@ -26,6 +27,8 @@ def why_undefined(task: NetworkTask, spec: TrialSpec) -> str:
         return f"its schedule has too few cycles ({spec.schedule.cycles}; schedule/cycles)"
     if isinstance(task, Laplace) and heads_of(spec.model) > 1:
         return "the network has several heads (model/members)"
+    if isinstance(task, MemberMaps):
+        return why_undefined(McDropout() if task.over == "mc_dropout" else Laplace(), spec)
     return ""
 
 

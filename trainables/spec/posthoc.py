@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import content_key
+from trainables.spec.maps import EnsembleMaps, MemberMaps
 from trainables.spec.versions import VERSIONS
 
 
@@ -197,8 +198,8 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-NetworkTask: TypeAlias = Evaluation | Temperature | Calibration | Laplace | McDropout | Snapshots | Aopc
-PosthocSpec: TypeAlias = NetworkTask | Ensemble | PixelBaseline
+NetworkTask: TypeAlias = Evaluation | Temperature | Calibration | Laplace | McDropout | Snapshots | Aopc | MemberMaps
+PosthocSpec: TypeAlias = NetworkTask | Ensemble | EnsembleMaps | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:

@@ -19,6 +19,8 @@ VERSIONS: dict[str, int] = {
     "mc_dropout": 1,
     "snapshots": 1,
     "aopc": 2,
+    "member_maps": 1,
+    "ensemble_maps": 1,
     "ensemble": 3,
     "baseline": 2,
 }
@@ -41,6 +43,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "mc_dropout": ("trainables.posthoc.mc_dropout",),
     "snapshots": ("trainables.posthoc.snapshots",),
     "aopc": ("trainables.posthoc.aopc",),
+    "member_maps": ("trainables.posthoc.member_maps", "trainables.posthoc.laplace", "trainables.posthoc.posterior"),
+    "ensemble_maps": ("trainables.posthoc.member_maps",),
     "ensemble": ("trainables.posthoc.ensemble",),
     "baseline": ("trainables.posthoc.baseline",),
 }
