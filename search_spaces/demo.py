@@ -13,6 +13,7 @@ from trainables.spec import (
     ClassDistinct,
     CrossEntropy,
     Ensemble,
+    EnsembleMaps,
     Evaluation,
     Focal,
     Laplace,
@@ -83,6 +84,7 @@ sweep = Sweep(
         PixelBaseline(),
         Ensemble(members="seeds", size=4),
         Ensemble(members="top", size=5),
+        EnsembleMaps(members="seeds", size=4, images=8),
     ),
     description="Embedded synthetic radiographs: backbone, loss, dropout and learning rate, with every post-hoc task.",
 )

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from trainables.spec import Aopc, Ensemble, Evaluation, NetworkTask, PixelBaseline, PosthocSpec, nearest
+from trainables.spec import (
+    Aopc,
+    Ensemble,
+    EnsembleMaps,
+    Evaluation,
+    MemberMaps,
+    NetworkTask,
+    PixelBaseline,
+    PosthocSpec,
+    nearest,
+)
 
 
 def require_ensembles(posthoc: Sequence[PosthocSpec]) -> None:
@@ -15,7 +25,7 @@ def require_ensembles(posthoc: Sequence[PosthocSpec]) -> None:
         ValueError: see above.
     """
     ensembles = [task for task in posthoc if isinstance(task, Ensemble)]
-    of_networks = [task for task in posthoc if not isinstance(task, Ensemble | PixelBaseline)]
+    of_networks = [task for task in posthoc if not isinstance(task, Ensemble | EnsembleMaps | PixelBaseline)]
     for task in ensembles:
         if task.of:
             require_pooled(task, of_networks)
@@ -33,7 +43,7 @@ def require_pooled(ensemble: Ensemble, tasks: Iterable[NetworkTask]) -> NetworkT
     Raises:
         ValueError: there is none of that name.
     """
-    by_name = {task.name: task for task in tasks if not isinstance(task, Evaluation | Aopc)}
+    by_name = {task.name: task for task in tasks if not isinstance(task, Evaluation | Aopc | MemberMaps)}
     if ensemble.of not in by_name:
         known = nearest(ensemble.of, by_name) if by_name else "The sweep has no such task."
         raise ValueError(

@@ -12,6 +12,8 @@ METRICS = {
     "auroc": "AUROC",
     "auprc": "area under the precision-recall curve",
     "aopc": "AOPC",
+    "map_correlation": "correlation of maps",
+    "correlation_with_trained": "correlation with the trained network's maps",
     "loss": "loss",
 }
 
@@ -33,6 +35,9 @@ TASKS = {
     "mc_dropout": "MC dropout",
     "snapshots": "snapshots",
     "aopc": "Grad-CAM and AOPC",
+    "maps_laplace": "maps of Laplace samples",
+    "maps_mc_dropout": "maps of MC dropout",
+    "ensemble_maps": "maps of an ensemble",
     "ensemble": "ensemble",
     "calibrated_members": "temperature of each member",
 }

@@ -16,6 +16,7 @@ from orchestrator.report.ensembles import ensemble_entries
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
 from orchestrator.report.label_calibration import label_errors
+from orchestrator.report.member_maps import maps_entries
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.saliency import saliency_tiles
 from orchestrator.report.text import number_text, plural, short_text, time_text
@@ -78,6 +79,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "parallel": pictures.parallel_picture(findings, studio),
         "perturbation": pictures.perturbation_pictures(findings, studio),
         "saliency": saliency_tiles(findings),
+        "member_maps": maps_entries(findings, studio),
         "by_class": by_class(findings),
         "best": findings.best,
         "data": origin.data_counts(findings),

@@ -18,7 +18,16 @@ from search_spaces.objective import Objective, is_late
 from search_spaces.overrides import Overrides
 from search_spaces.study import Study
 from search_spaces.sweep import Sweep
-from trainables.spec import Ensemble, NetworkTask, PixelBaseline, TrialSpec, from_plain, posthoc_key, to_plain
+from trainables.spec import (
+    Ensemble,
+    EnsembleMaps,
+    NetworkTask,
+    PixelBaseline,
+    TrialSpec,
+    from_plain,
+    posthoc_key,
+    to_plain,
+)
 
 Changed = Callable[[], None]
 
@@ -283,7 +292,11 @@ class SweepDriver:
 def late_tasks(sweep: Sweep) -> list[NetworkTask]:
     """Tasks whose metrics are objectives that are known only when a trial is complete."""
     prefixes = {each.metric.rsplit("/val/", 1)[0] for each in sweep.objectives if is_late(each.metric)}
-    return [task for task in sweep.posthoc if not isinstance(task, Ensemble | PixelBaseline) and task.name in prefixes]
+    return [
+        task
+        for task in sweep.posthoc
+        if not isinstance(task, Ensemble | EnsembleMaps | PixelBaseline) and task.name in prefixes
+    ]
 
 
 def late_keys(sweep: Sweep, row: Row) -> Sequence[str]:
