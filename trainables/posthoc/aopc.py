@@ -18,7 +18,7 @@ from trainables.explain.grad_cam import grad_cam, upsample
 from trainables.explain.inference import inference_copy
 from trainables.models.classifier import Classifier
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
-from trainables.posthoc.localisation import localisation_metrics
+from trainables.posthoc.localisation import localisation_metrics, lung_metrics
 from trainables.predictions import Predictions
 from trainables.spec import Aopc
 
@@ -32,8 +32,9 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
 
     - `aopc`: of the maps (paper P3); `aopc_random`: of a random order under the same noise; `aopc_gain`: the difference,
       what the maps know.
-    - where masks are known `pointing_game`, `energy_inside`, and `mask_share`, which both are in the mean for a map
-      that knows nothing.
+    - where masks are known `pointing_game`, `energy_inside`, `best_iou`, `rank_accuracy` (see `localise`), and `mask_share`,
+      which the first two and the last are in the mean for a map that knows nothing; `inside_lungs` and `lungs_share` where
+      the data set has masks of the lungs.
 
     Tensors: `curve`, `random_curve`, `aopc_by_step`, `random_aopc_by_step` [L + 1]; `aopc_per_image`,
     `random_aopc_per_image`, `rows` [images] (rows of the split); and a small gallery of `gallery/pixels`, `/maps`,
@@ -67,6 +68,7 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
         )
     with _timed(seconds, "localisation"):
         found, localisation_remarks = _localisation(images, rows, maps)
+        found |= lung_metrics(network, task.split, rows, maps)
     with _timed(seconds, "gallery"):
         gallery = _gallery(classifier, images, order, predicted)
     metrics = _perturbation_metrics(scores) | found
