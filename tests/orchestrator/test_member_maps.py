@@ -56,7 +56,12 @@ def test_an_ensemble_s_maps_are_of_the_members_that_an_ensemble_takes_and_nothin
 
 def test_the_report_has_tables_and_grids(storage: Path) -> None:
     page = write_report(Store(storage), Ledger(storage, "maps"), storage / "report.html").read_text("utf-8")
-    for text in ("ensemble_maps_seeds_2, 2 networks", "intersection", "images by ways to aggregate", "rotated by 45 degrees"):
+    for text in (
+        "ensemble_maps_seeds_2, 2 networks",
+        "intersection",
+        "images by ways to aggregate",
+        "rotated by 45 degrees",
+    ):
         assert text in page
     assert "maps of MC dropout" in page
 
@@ -64,7 +69,9 @@ def test_the_report_has_tables_and_grids(storage: Path) -> None:
 def test_the_tracker_gets_a_run_with_pictures_and_numbers_by_angle(storage: Path) -> None:
     runs = SweepRuns(Store(storage), Ledger(storage, "maps")).updates()
     (run,) = [each for each in runs if each.name == OF_ENSEMBLE.name]
-    assert {"mean/test/aopc", "rotated_45/test/map_correlation"} <= {point.name for point in run.metrics} | {"mean/test/aopc"}
+    assert {"mean/test/aopc", "rotated_45/test/map_correlation"} <= {point.name for point in run.metrics} | {
+        "mean/test/aopc"
+    }
     expected = {"members", "aggregations", "rotated", "angles"}
     assert {f"figures/{run.name}_{part}.png" for part in expected} == set(run.artifacts)
     for artifact in run.artifacts.values():
