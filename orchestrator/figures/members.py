@@ -71,8 +71,9 @@ def aggregations_shape(tensors: Mapping[str, Any]) -> tuple[int, int]:
 def draw_aggregations(figure: FigureBase, tensors: Mapping[str, Any], classes: Sequence[str]) -> None:
     """An image a row: as it is, under the map of every way of aggregating, and where members differ (P1, Figure 3).
 
-    The last two columns are the standard deviation over the members and the share of the members
-    that count a pixel among their own top fifth. Every map is shown divided by its own maximum.
+    The last two columns are the standard deviation over the members, of values from 0 to 1 (shown from 0 to the 0.5 that it
+    can reach), and the share of the members that count a pixel among their own top fifth. Every other map is shown divided by
+    its own maximum.
     """
     ways = _ways(tensors)
     targets = np.asarray(tensors["shown/targets"])
@@ -86,8 +87,8 @@ def draw_aggregations(figure: FigureBase, tensors: Mapping[str, Any], classes: S
             _image(grid[row][column], pixels, heat, mask, way_label(way) if row == 0 else "", INK)
         deviation = np.asarray(tensors["shown/deviation"][row], dtype=float)
         agreement = np.asarray(tensors["shown/agreement"][row], dtype=float)
-        _image(grid[row][-2], pixels, deviation, mask, "deviation" if row == 0 else "", MUTED)
-        _image(grid[row][-1], pixels, agreement, mask, "agreement" if row == 0 else "", MUTED)
+        _image(grid[row][-2], pixels, 2 * deviation, mask, "deviation" if row == 0 else "", MUTED, largest=1)
+        _image(grid[row][-1], pixels, agreement, mask, "agreement" if row == 0 else "", MUTED, largest=1)
 
 
 def draw_rotation(figure: FigureBase, tensors: Mapping[str, Any], title: str) -> None:
@@ -131,12 +132,14 @@ def _image(
     mask: NDArray[np.bool_] | None,
     title: str,
     colour: str,
+    largest: float | None = None,
 ) -> None:
+    """The map in colours from 0 to `largest`, or to its own maximum, over the image."""
     extent = (0, pixels.shape[1], pixels.shape[0], 0)
     axes.set_axis_off()
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=extent)
     if heat is not None:
-        shown = heat / max(float(heat.max()), 1e-9)
+        shown = heat / (largest or max(float(heat.max()), 1e-9))
         axes.imshow(heat_colours(_enlarged(shown, pixels.shape)), extent=extent)
     for line in outlines(mask) if mask is not None else []:
         axes.plot(*line.T, color=OUTLINE, linewidth=0.9)
