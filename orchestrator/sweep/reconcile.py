@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.executors.protocol import Executor
 from orchestrator.posthoc import PosthocBatch, PosthocJob, PosthocOutcome
+from orchestrator.results import of_networks
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
 from orchestrator.sweep.wanted import (
@@ -48,7 +49,7 @@ class Reconciler:
         self._store = store
         self._ledger = ledger
         self._executor = executor
-        self._tasks = [task for task in tasks if not isinstance(task, Ensemble | EnsembleMaps | PixelBaseline)]
+        self._tasks = of_networks(tasks)
         self._baselines = [task for task in tasks if isinstance(task, PixelBaseline)]
         self._ensembles = [task for task in tasks if isinstance(task, Ensemble)]
         self._maps = [task for task in tasks if isinstance(task, EnsembleMaps)]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Pooled(nn.Module):
-    """Several networks as one; see `trainables.explain.members`."""
+    """Several networks as one; see `trainables.posthoc.map_members`."""
 
     def log_probs(self, images: Tensor) -> Tensor:
         """Logarithm of the mean probability, [images, classes]."""

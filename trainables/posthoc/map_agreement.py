@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,10 +10,8 @@ from torch import Tensor
 from trainables.explain.aggregate import RegionCertainty, agreement, region_certainty
 from trainables.explain.regions import Regions
 from trainables.explain.rotation import correlation, rank_correlation
+from trainables.posthoc.explained import Explained
 from trainables.spec import EnsembleMaps, MemberMaps
-
-if TYPE_CHECKING:
-    from trainables.posthoc.member_maps import Explained
 
 ALIKE = 0.99
 """From this correlation on maps of samples are called those of the trained network."""

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from trainables.explain.aggregate import agreement
 from trainables.posthoc.aopc import gallery_rows
+from trainables.posthoc.explained import Explained
 from trainables.posthoc.map_rotation import Turned
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from trainables.posthoc.member_maps import Explained
 
 MOST_IMAGES = 4
 MOST_MEMBERS = 6

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from trainables.explain.aggregate import aggregate, scaled
-from trainables.explain.members import MapMembers
 from trainables.explain.rotation import rotate, rotation_correlation
+from trainables.posthoc.explained import Explained
+from trainables.posthoc.map_members import MapMembers
 from trainables.spec import EnsembleMaps, MemberMaps
-
-if TYPE_CHECKING:
-    from trainables.posthoc.member_maps import Explained
 
 SHOWN_ANGLE = 45
 

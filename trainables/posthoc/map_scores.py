@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from trainables.explain.aopc import AopcScores, add_noise, perturbation_curves, random_order
-from trainables.explain.members import MapMembers
 from trainables.explain.regions import Regions, most_relevant_first
+from trainables.posthoc.explained import Explained
 from trainables.posthoc.localisation import localisation_metrics
+from trainables.posthoc.map_members import MapMembers
 from trainables.spec import EnsembleMaps, MemberMaps
-
-if TYPE_CHECKING:
-    from trainables.posthoc.member_maps import Explained
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ drawn from a Laplace posterior, or draws of dropout, and one code serves all of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.explain.aggregate import AGGREGATIONS, aggregate, scaled
-from trainables.explain.members import DropoutMembers, MapMembers, NetworkMembers, SampledHeads
 from trainables.posthoc.aopc import intensities, require_same_order, seeded_order
+from trainables.posthoc.explained import Explained
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
 from trainables.posthoc.map_agreement import agreement_found, likeness_to_single
+from trainables.posthoc.map_members import DropoutMembers, MapMembers, NetworkMembers, SampledHeads
 from trainables.posthoc.map_pictures import picture_tensors, rotated_picture_tensors, shown_images
 from trainables.posthoc.map_rotation import rotations
 from trainables.posthoc.map_scores import aggregated_scores
@@ -28,35 +28,6 @@ from trainables.spec import EnsembleMaps, Laplace, MemberMaps
 
 SINGLE = "single"
 """Stands among the aggregations for the map of one network: the trained one, or the ensemble's first by key."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Explained:
-    """The images, what the members say of them, and their maps.
-
-    Attributes:
-        pixels: [images, 1, height, width], intensities in [0, 1].
-        image_ids, targets: of the images.
-        masks: [images, height, width] bool, or None where nobody knows.
-        log_probs: [members, images, classes].
-        predicted: [images], the class of the largest mean probability: the one that is explained.
-        maps: [members, images, rows, columns], from 0 to 1 each.
-        single: [images, rows, columns], that of one network, from 0 to 1.
-    """
-
-    pixels: Tensor
-    image_ids: tuple[str, ...]
-    targets: Tensor
-    masks: Tensor | None
-    log_probs: Tensor
-    predicted: Tensor
-    maps: Tensor
-    single: Tensor
-
-    @property
-    def is_correct(self) -> Tensor:
-        """Whether the members together predict the true class, [images]."""
-        return self.predicted == self.targets
 
 
 def run(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork]) -> PosthocResult:
