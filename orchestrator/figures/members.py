@@ -150,4 +150,5 @@ def _enlarged(heat: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.f
     from PIL import Image
 
     picture = Image.fromarray(heat.astype(np.float32)).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-    return np.clip(np.asarray(picture, dtype=float), 0, 1)
+    enlarged: NDArray[np.float64] = np.clip(np.asarray(picture, dtype=float), 0, 1)
+    return enlarged

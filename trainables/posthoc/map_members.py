@@ -187,7 +187,7 @@ class RememberedMap(nn.Module):
 def variant(classifier: Classifier, **parts: nn.Module) -> Classifier:
     """The same network with other `backbone`, `pooling` or `head`; everything else is shared."""
     changed = copy.copy(classifier)
-    changed._modules = classifier._modules | parts
+    changed._modules = {**classifier._modules, **parts}
     return changed
 
 
@@ -196,7 +196,7 @@ def always_dropping(classifier: Classifier) -> Classifier:
     dropping = copy.deepcopy(classifier).eval()
     for part in dropouts(dropping):
         part.training = True
-        part.train = lambda mode=True, part=part: part  # type: ignore[method-assign, assignment, misc]
+        part.train = lambda mode=True, part=part: part  # type: ignore[method-assign, misc]
     return dropping
 
 
