@@ -11,9 +11,9 @@ from orchestrator.figures.members import (
     draw_aggregations,
     draw_members,
     draw_rotation,
-    grid_size,
     members_shape,
 )
+from orchestrator.figures.mosaic import mosaic_size
 
 
 def maps_picture(part: str, tensors: Mapping[str, Any], classes: Sequence[str], title: str) -> bytes:
@@ -30,13 +30,13 @@ def maps_picture(part: str, tensors: Mapping[str, Any], classes: Sequence[str], 
     """
     match part:
         case "members":
-            figure = new_figure(*grid_size(*members_shape(tensors)))
+            figure = new_figure(*mosaic_size(*members_shape(tensors)))
             draw_members(figure, tensors, classes)
         case "aggregations":
-            figure = new_figure(*grid_size(*aggregations_shape(tensors)))
+            figure = new_figure(*mosaic_size(*aggregations_shape(tensors)))
             draw_aggregations(figure, tensors, classes)
         case "rotated":
-            figure = new_figure(*grid_size(*members_shape(tensors, "rotated")))
+            figure = new_figure(*mosaic_size(*members_shape(tensors, "rotated")))
             draw_members(figure, tensors, classes, "rotated")
         case "angles":
             figure = new_figure(4.8, 3.3)

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.figures.canvas import ACCENT, BAD, GOOD, INK, MUTED, SECOND, legend, new_axes, plain
-from orchestrator.figures.saliency import OUTLINE, heat_colours, outlines
+from orchestrator.figures.mosaic import Cell, draw_mosaic
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import FigureBase
 
 AGGREGATED = "shown/aggregated/"
-SMALL = 8.0
 LONGEST = 15
 """Letters of a class name above a map."""
-CELL = 1.45
-"""Side of a grid's cell in inches."""
-
-
-def grid_size(rows: int, columns: int) -> tuple[float, float]:
-    """Width and height in inches of a grid of so many cells."""
-    return CELL * columns + 0.25, (CELL + 0.17) * rows + 0.25
 
 
 def members_shape(tensors: Mapping[str, Any], prefix: str = "shown") -> tuple[int, int]:
@@ -46,21 +38,19 @@ def draw_members(figure: FigureBase, tensors: Mapping[str, Any], classes: Sequen
         classes: names in the order of the probabilities.
         prefix: `shown`, or `rotated` for the images that were rotated (P1, Figure 4).
     """
-    maps = np.asarray(tensors[f"{prefix}/maps"], dtype=float)
-    probabilities = np.asarray(tensors[f"{prefix}/probabilities"], dtype=float)
-    pooled = np.asarray(tensors[f"{prefix}/pooled"], dtype=float)
-    targets = np.asarray(tensors["shown/targets"])
-    masks = tensors.get("shown/masks") if prefix == "shown" else None
-    mean = np.asarray(tensors[f"{prefix}/aggregated/mean"], dtype=float)
-    grid = figure.subplots(*members_shape(tensors, prefix), squeeze=False)
+    maps, mean = _array(tensors, f"{prefix}/maps"), _array(tensors, f"{prefix}/aggregated/mean")
+    probabilities, pooled = _array(tensors, f"{prefix}/probabilities"), _array(tensors, f"{prefix}/pooled")
+    targets, masks = np.asarray(tensors["shown/targets"]), _masks(tensors) if prefix == "shown" else None
+    cells = []
     for row, pixels in enumerate(np.asarray(tensors[f"{prefix}/pixels"])):
-        mask = None if masks is None else np.asarray(masks[row], dtype=bool)
-        _image(grid[row][0], pixels, None, mask, f"true: {_short(classes[targets[row]])}", INK)
-        for member in range(len(maps)):
-            title, colour = _predicted(probabilities[member, row], targets[row], classes)
-            _image(grid[row][member + 1], pixels, maps[member, row], mask, title, colour)
+        one = partial(Cell, pixels=pixels, mask=None if masks is None else masks[row])
+        line = [one(title=f"true: {_short(classes[targets[row]])}", colour=INK)]
+        for heat, said in zip(maps[:, row], probabilities[:, row], strict=True):
+            title, colour = _predicted(said, targets[row], classes)
+            line.append(one(heat=heat, title=title, colour=colour))
         title, colour = _predicted(pooled[row], targets[row], classes)
-        _image(grid[row][-1], pixels, mean[row], mask, f"all: {title}", colour)
+        cells.append([*line, one(heat=mean[row], title=f"all: {title}", colour=colour)])
+    draw_mosaic(figure, cells)
 
 
 def aggregations_shape(tensors: Mapping[str, Any]) -> tuple[int, int]:
@@ -75,20 +65,18 @@ def draw_aggregations(figure: FigureBase, tensors: Mapping[str, Any], classes: S
     can reach), and the share of the members that count a pixel among their own top fifth. Every other map is shown divided by
     its own maximum.
     """
-    ways = _ways(tensors)
-    targets = np.asarray(tensors["shown/targets"])
-    masks = tensors.get("shown/masks")
-    grid = figure.subplots(*aggregations_shape(tensors), squeeze=False)
+    targets, masks = np.asarray(tensors["shown/targets"]), _masks(tensors)
+    cells = []
     for row, pixels in enumerate(np.asarray(tensors["shown/pixels"])):
-        mask = None if masks is None else np.asarray(masks[row], dtype=bool)
-        _image(grid[row][0], pixels, None, mask, f"true: {_short(classes[targets[row]])}", INK)
-        for column, way in enumerate(ways, 1):
-            heat = np.asarray(tensors[AGGREGATED + way][row], dtype=float)
-            _image(grid[row][column], pixels, heat, mask, way_label(way) if row == 0 else "", INK)
-        deviation = np.asarray(tensors["shown/deviation"][row], dtype=float)
-        agreement = np.asarray(tensors["shown/agreement"][row], dtype=float)
-        _image(grid[row][-2], pixels, 2 * deviation, mask, "deviation" if row == 0 else "", MUTED, largest=1)
-        _image(grid[row][-1], pixels, agreement, mask, "agreement" if row == 0 else "", MUTED, largest=1)
+        one = partial(Cell, pixels=pixels, mask=None if masks is None else masks[row])
+        line = [one(title=f"true: {_short(classes[targets[row]])}", colour=INK)]
+        line += [
+            one(heat=_array(tensors, AGGREGATED + way)[row], title=way_label(way), colour=INK) for way in _ways(tensors)
+        ]
+        for name, largest in (("deviation", 0.5), ("agreement", 1.0)):
+            line.append(one(heat=_array(tensors, f"shown/{name}")[row], largest=largest, title=name, colour=MUTED))
+        cells.append(line)
+    draw_mosaic(figure, cells)
 
 
 def draw_rotation(figure: FigureBase, tensors: Mapping[str, Any], title: str) -> None:
@@ -125,30 +113,10 @@ def _predicted(probabilities: NDArray[np.float64], target: int, classes: Sequenc
     return f"{_short(classes[best])} {probabilities[best]:.2f}", GOOD if best == target else BAD
 
 
-def _image(
-    axes: Axes,
-    pixels: NDArray[np.uint8],
-    heat: NDArray[np.float64] | None,
-    mask: NDArray[np.bool_] | None,
-    title: str,
-    colour: str,
-    largest: float | None = None,
-) -> None:
-    """The map in colours from 0 to `largest`, or to its own maximum, over the image."""
-    extent = (0, pixels.shape[1], pixels.shape[0], 0)
-    axes.set_axis_off()
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=extent)
-    if heat is not None:
-        shown = heat / (largest or max(float(heat.max()), 1e-9))
-        axes.imshow(heat_colours(_enlarged(shown, pixels.shape)), extent=extent)
-    for line in outlines(mask) if mask is not None else []:
-        axes.plot(*line.T, color=OUTLINE, linewidth=0.9)
-    axes.set_title(title, fontsize=SMALL, color=colour, pad=3)
+def _array(tensors: Mapping[str, Any], name: str) -> NDArray[np.float64]:
+    return np.asarray(tensors[name], dtype=float)
 
 
-def _enlarged(heat: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    from PIL import Image
-
-    picture = Image.fromarray(heat.astype(np.float32)).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-    enlarged: NDArray[np.float64] = np.clip(np.asarray(picture, dtype=float), 0, 1)
-    return enlarged
+def _masks(tensors: Mapping[str, Any]) -> NDArray[np.bool_] | None:
+    masks = tensors.get("shown/masks")
+    return None if masks is None else np.asarray(masks, dtype=bool)

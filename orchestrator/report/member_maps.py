@@ -12,10 +12,10 @@ from orchestrator.figures.members import (
     draw_aggregations,
     draw_members,
     draw_rotation,
-    grid_size,
     members_shape,
     way_label,
 )
+from orchestrator.figures.mosaic import mosaic_size
 from orchestrator.figures.words import task_label
 from orchestrator.member_maps import ensemble_maps
 from orchestrator.report.findings import Findings
@@ -99,17 +99,17 @@ def _certainty(metrics: Mapping[str, float | None], split: str, meta: Mapping[st
 
 def _grids(studio: Studio, tensors: Mapping[str, Any], classes: Sequence[str], title: str) -> Iterator[Picture]:
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-    width, height = grid_size(*members_shape(arrays))
+    width, height = mosaic_size(*members_shape(arrays))
     draw = partial(draw_members, tensors=arrays, classes=classes)
     count = len(arrays["shown/maps"])
     yield studio.panel(
         draw, f"{title}: images by the first {count} members, and all of them", width=width, height=height
     )
-    width, height = grid_size(*aggregations_shape(arrays))
+    width, height = mosaic_size(*aggregations_shape(arrays))
     draw_ways = partial(draw_aggregations, tensors=arrays, classes=classes)
     yield studio.panel(draw_ways, f"{title}: images by ways to aggregate", width=width, height=height)
     if "rotated/pixels" in arrays:
-        width, height = grid_size(*members_shape(arrays, "rotated"))
+        width, height = mosaic_size(*members_shape(arrays, "rotated"))
         draw_turned = partial(draw_members, tensors=arrays, classes=classes, prefix="rotated")
         label = f"{title}: images rotated by {int(arrays['rotated/degrees'])} degrees, by the same members"
         yield studio.panel(draw_turned, label, width=width, height=height)
