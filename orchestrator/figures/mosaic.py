@@ -71,7 +71,7 @@ def draw_mosaic(figure: FigureBase, cells: Sequence[Sequence[Cell]]) -> None:
                 scale = SIDE / np.array([cell.mask.shape[1], cell.mask.shape[0]])
                 for points in outlines(cell.mask):
                     axes.plot(*(points * scale + (left, top)).T, color=OUTLINE, linewidth=0.9)
-    axes.imshow(canvas, extent=(0, width, height, 0))
+    axes.imshow(canvas, extent=(0, width, height, 0), interpolation="none")  # as SVG its own pixels, not more
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
 
