@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from trainables.explain.aggregate import average_ranks
 from trainables.explain.grad_cam import upsample
@@ -11,13 +14,15 @@ from trainables.explain.grad_cam import upsample
 
 def rotate(images: Tensor, degrees: float) -> Tensor:
     """Images [..., height, width] rotated around their centre, counterclockwise, bilinearly; what comes in is black."""
-    from torchvision.transforms.v2 import InterpolationMode
-    from torchvision.transforms.v2.functional import rotate_image
-
     if degrees % 360 == 0:
         return images
-    turned: Tensor = rotate_image(images, degrees, interpolation=InterpolationMode.BILINEAR, fill=0.0)
-    return turned
+    height, width = images.shape[-2:]
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    back = torch.tensor([[cosine, -sine * height / width, 0.0], [sine * width / height, cosine, 0.0]])
+    flat = images.reshape(1, -1, height, width)
+    grid = functional.affine_grid(back[None].to(flat), [1, 1, height, width], align_corners=False)
+    turned = functional.grid_sample(flat, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return turned.reshape(images.shape)
 
 
 def common_circle(height: int, width: int) -> Tensor:

@@ -90,7 +90,7 @@ def test_every_aggregation_is_scored_under_all_members_together(networks, result
     scored = result.tensors["is_correct"]
     pixels = _pixels(networks[0], result)[scored]
     pooled = sum(each.network.log_probs(pixels).exp() for each in networks) / 3
-    assert float(first) == pytest.approx(float(pooled.amax(1).mean()), abs=1e-4)
+    assert float(first) == pytest.approx(pooled.detach().amax(1).mean().item(), abs=1e-4)
 
 
 def test_copies_of_a_network_agree_wholly_and_aggregate_to_its_map(networks):
