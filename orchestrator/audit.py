@@ -10,10 +10,17 @@ from typing import Any, get_args
 from orchestrator.results import network_tasks, objectives_of, tasks_of
 from orchestrator.storage.ledger import Ledger, Row, ledgers
 from orchestrator.storage.store import MissingArtifact, Store
-from orchestrator.sweep.wanted import LEAST_MEMBERS, baseline_jobs, ensemble_job, ensemble_members, network_jobs
+from orchestrator.sweep.wanted import (
+    LEAST_MEMBERS,
+    baseline_jobs,
+    ensemble_job,
+    ensemble_members,
+    maps_jobs,
+    network_jobs,
+)
 from orchestrator.tracking.mirror import forget_arrival, pending
 from orchestrator.tracking.protocol import KIND_TAG, LOOSE_KINDS, RunRecord, Tracker
-from trainables.spec import Ensemble, PixelBaseline, PosthocSpec
+from trainables.spec import Ensemble, EnsembleMaps, PixelBaseline, PosthocSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +114,8 @@ def _wanted(ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:
     yield from (job.key for job in network_jobs(rows, network_tasks(definition), stopped_too=False))
     baselines = [task for task in tasks_of(definition) if isinstance(task, PixelBaseline)]
     yield from (job.key for job in baseline_jobs(rows, baselines))
+    maps = [task for task in tasks_of(definition) if isinstance(task, EnsembleMaps)]
+    yield from (job.key for job in maps_jobs(maps, rows, objectives_of(definition)[0]))
     for task in tasks_of(definition):
         if isinstance(task, Ensemble):
             members = ensemble_members(task, rows, objectives_of(definition)[0])

@@ -7,15 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.data import open_data
+from orchestrator.data import arrays_folder, open_data
 from orchestrator.snapshots import snapshots_file
 from orchestrator.storage.store import Store
 from trainables.spec import SplitName, TrialSpec, from_plain
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
-    from trainables.data.images import ImageSet
+    from trainables.data.images import ImageSet, Rows
     from trainables.models import Classifier
     from trainables.multilabel import AnyPredictions
 
@@ -128,6 +129,14 @@ class StoredNetwork:
     def images(self, split: SplitName) -> ImageSet:
         """The images of the split, rows as in `predictions`."""
         return open_data(self.store, self.meta["data"]).part(self._present(split))
+
+    def lung_masks(self, split: SplitName) -> Rows[np.bool_] | None:
+        """Masks of the lungs, rows as in `images`; None where the data set has none."""
+        from trainables.data.stored import load_lung_masks
+
+        key = self.meta["data"]
+        masks = load_lung_masks(self.store.folder(key), arrays_folder(self.store, key))
+        return None if masks is None else masks.take(open_data(self.store, key).rows_of(self._present(split)))
 
     @cached_property
     def _studies(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from search_spaces.objective import Objective
 from trainables.spec import (
     OF_SOME_NETWORKS,
     Ensemble,
+    EnsembleMaps,
     NetworkTask,
     PixelBaseline,
     PosthocSpec,
@@ -81,7 +82,12 @@ def tasks_of(definition: Mapping[str, Any]) -> tuple[PosthocSpec, ...]:
 
 def network_tasks(definition: Mapping[str, Any]) -> tuple[NetworkTask, ...]:
     """Those of the tasks that every completed network gets."""
-    return tuple(task for task in tasks_of(definition) if not isinstance(task, Ensemble | PixelBaseline))
+    return of_networks(tasks_of(definition))
+
+
+def of_networks(tasks: Sequence[PosthocSpec]) -> tuple[NetworkTask, ...]:
+    """Those of any tasks that work on one network, not on a group of them or on data."""
+    return tuple(task for task in tasks if not isinstance(task, Ensemble | EnsembleMaps | PixelBaseline))
 
 
 def wanted_tasks(tasks: Sequence[NetworkTask], row: Row) -> list[NetworkTask]:

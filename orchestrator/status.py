@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.member_maps import wanted_maps
 from orchestrator.results import baselines_of, network_tasks, tasks_of, wanted_tasks
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
@@ -37,6 +38,7 @@ def _posthoc(definition: dict[str, Any], ledger: Ledger, rows: list[Row], store:
     tasks = network_tasks(definition)
     wanted = {posthoc_key(task, [key]) for key, row in complete.items() for task in wanted_tasks(tasks, row)}
     wanted |= {posthoc_key(task, [key]) for task in baselines_of(definition) for key in data}
+    wanted |= wanted_maps(ledger, rows)
     current = {key for key, plain in ledger.ensembles().items() if not plain["superseded"]}
     # an ensemble that is not formed yet is still wanted; one that a finished sweep lacks has too few members
     to_come = sum(task.kind == "ensemble" for task in tasks_of(definition)) - len(current)

@@ -14,6 +14,7 @@ from trainables.spec import (
     Conformal,
     CrossEntropy,
     Ensemble,
+    EnsembleMaps,
     Evaluation,
     Focal,
     Laplace,
@@ -85,6 +86,7 @@ sweep = Sweep(
         PixelBaseline(),
         Ensemble(members="seeds", size=4),
         Ensemble(members="top", size=5),
+        EnsembleMaps(members="seeds", size=4, images=6, cells=4),
     ),
     description="Embedded synthetic radiographs: backbone, loss, dropout and learning rate, with every post-hoc task.",
 )

@@ -2,7 +2,8 @@
 
 The first image of every study, as in the paper's code; the official validation part is test. Ensembles are of the better
 network; `--set network=p1_small` makes the other one's, under another `--name`. The largest ensemble also has the table by
-size, from random subsets of its members, with ECE at 15 and at the paper's 5 bins.
+size, from random subsets of its members, with ECE at 15 and at the paper's 5 bins. Maps of the members are aggregated as in
+Figures 2 to 4, and those of Laplace samples compared with the network's, which the paper says are the same.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from search_spaces.objective import Objective
 from search_spaces.sweep import Sweep
 from trainables.spec import (
     Ensemble,
+    EnsembleMaps,
     Evaluation,
     Laplace,
+    MemberMaps,
     Mura,
     Optimizer,
     PaperCNN,
@@ -59,6 +62,8 @@ sweep = Sweep(
         *(Ensemble(members="seeds", size=size) for size in (2, 5, 10)),
         Ensemble(members="seeds", size=15, sizes=(1, 2, 5, 10, 15)),
         Ensemble(members="seeds", size=15, of="laplace_kron"),
+        EnsembleMaps(members="seeds", size=15),
+        MemberMaps(over="laplace"),
     ),
     description="Paper P1: a large and a small network on MURA, Laplace and ensembles of 2 to 15.",
 )

@@ -9,15 +9,17 @@ from trainables.spec import (
     Aopc,
     AopcStability,
     Ensemble,
+    EnsembleMaps,
     Evaluation,
     ExplanationScores,
+    MemberMaps,
     NetworkTask,
     PixelBaseline,
     PosthocSpec,
     nearest,
 )
 
-WITHOUT_PREDICTIONS = (Evaluation, Aopc, AopcStability, ExplanationScores)
+WITHOUT_PREDICTIONS = (Evaluation, Aopc, AopcStability, ExplanationScores, MemberMaps)
 """Tasks that leave no predictions of their own to pool."""
 
 
@@ -28,7 +30,7 @@ def require_ensembles(posthoc: Sequence[PosthocSpec]) -> None:
         ValueError: see above.
     """
     ensembles = [task for task in posthoc if isinstance(task, Ensemble)]
-    of_networks = [task for task in posthoc if not isinstance(task, Ensemble | PixelBaseline)]
+    of_networks = [task for task in posthoc if not isinstance(task, Ensemble | EnsembleMaps | PixelBaseline)]
     for task in ensembles:
         if task.of:
             require_pooled(task, of_networks)

@@ -66,7 +66,7 @@ def mc_dropout_logits_of(classifier: Classifier, batches: Iterable[Tensor], *, s
     found = []
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), _only_active(classifier, active):
         for number, batch in enumerate(batches):
-            found.append(_members(classifier, batch, [_seed(seed, s, number) for s in range(samples)]))
+            found.append(_members(classifier, batch, [mask_seed(seed, s, number) for s in range(samples)]))
     return torch.cat(found, dim=1)
 
 
@@ -102,5 +102,6 @@ def _only_active(classifier: Classifier, active: list[nn.Module]) -> Iterator[No
                 part.training = False
 
 
-def _seed(seed: int, sample: int, batch: int) -> int:
+def mask_seed(seed: int, sample: int, batch: int) -> int:
+    """What the masks of a sample on a batch are drawn from, by their numbers."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{sample}/{batch}".encode()).digest()[:7])

@@ -18,6 +18,8 @@ METRICS = {
     "ece_5": "ECE (5 bins)",
     "aurc": "area under the risk-coverage curve",
     "aopc": "AOPC",
+    "map_correlation": "correlation of maps",
+    "correlation_with_trained": "correlation with the trained network's maps",
     "loss": "loss",
 }
 
@@ -59,6 +61,9 @@ TASKS = {
     **{f"aopc_{method}": f"{label} and AOPC" for method, label in EXPLAINERS.items()},
     "aopc_stability": "AOPC under other perturbations",
     "explanation_scores": "scores of maps",
+    "maps_laplace": "maps of Laplace samples",
+    "maps_mc_dropout": "maps of MC dropout",
+    "ensemble_maps": "maps of an ensemble",
     "ensemble": "ensemble",
     "calibrated_members": "temperature of each member",
 }

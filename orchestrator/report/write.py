@@ -17,6 +17,7 @@ from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
 from orchestrator.report.label_calibration import label_errors
 from orchestrator.report.laplace import laplace_lines
+from orchestrator.report.member_maps import maps_entries
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.saliency import saliency_tiles
 from orchestrator.report.stability import stability_tables
@@ -94,6 +95,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "perturbation": pictures.perturbation_pictures(findings, studio),
         "saliency": saliency_tiles(findings),
         "stability": stability_tables(findings.results),
+        "member_maps": maps_entries(findings, studio),
         "by_class": by_class(findings),
         "best": findings.best,
         "data": origin.data_counts(findings),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from orchestrator.executors.protocol import FINISHED, WAIT, Ending, Executor, Scheduling
-from orchestrator.results import best_row
+from orchestrator.results import best_row, of_networks
 from orchestrator.storage.ledger import Ledger, Report, Row
 from orchestrator.storage.store import Store
 from orchestrator.sweep.preparation import Preparation, named_folder
@@ -18,7 +18,7 @@ from search_spaces.objective import Objective, is_late
 from search_spaces.overrides import Overrides
 from search_spaces.study import Study
 from search_spaces.sweep import Sweep
-from trainables.spec import Ensemble, NetworkTask, PixelBaseline, TrialSpec, from_plain, posthoc_key, to_plain
+from trainables.spec import NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
 
 Changed = Callable[[], None]
 
@@ -284,7 +284,7 @@ class SweepDriver:
 def late_tasks(sweep: Sweep) -> list[NetworkTask]:
     """Tasks whose metrics are objectives that are known only when a trial is complete."""
     prefixes = {each.metric.rsplit("/val/", 1)[0] for each in sweep.objectives if is_late(each.metric)}
-    return [task for task in sweep.posthoc if not isinstance(task, Ensemble | PixelBaseline) and task.name in prefixes]
+    return [task for task in of_networks(sweep.posthoc) if task.name in prefixes]
 
 
 def late_keys(sweep: Sweep, row: Row) -> Sequence[str]:

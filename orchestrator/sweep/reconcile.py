@@ -7,11 +7,19 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.executors.protocol import Executor
 from orchestrator.posthoc import PosthocBatch, PosthocJob, PosthocOutcome
+from orchestrator.results import of_networks
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
-from orchestrator.sweep.wanted import LEAST_MEMBERS, baseline_jobs, ensemble_job, ensemble_members, network_jobs
+from orchestrator.sweep.wanted import (
+    LEAST_MEMBERS,
+    baseline_jobs,
+    ensemble_job,
+    ensemble_members,
+    maps_jobs,
+    network_jobs,
+)
 from search_spaces.objective import Objective
-from trainables.spec import Ensemble, PixelBaseline, PosthocSpec, from_plain
+from trainables.spec import Ensemble, EnsembleMaps, PixelBaseline, PosthocSpec, from_plain
 
 CHEAP = ("evaluation", "temperature", "calibration", "laplace", "snapshots", "conformal")
 
@@ -41,9 +49,10 @@ class Reconciler:
         self._store = store
         self._ledger = ledger
         self._executor = executor
-        self._tasks = [task for task in tasks if not isinstance(task, Ensemble | PixelBaseline)]
+        self._tasks = of_networks(tasks)
         self._baselines = [task for task in tasks if isinstance(task, PixelBaseline)]
         self._ensembles = [task for task in tasks if isinstance(task, Ensemble)]
+        self._maps = [task for task in tasks if isinstance(task, EnsembleMaps)]
         self._objective = objective
         self._stopped_too = stopped_too
         self._threads = threads
@@ -93,6 +102,7 @@ class Reconciler:
         jobs += baseline_jobs(rows, self._baselines)
         if search_over:
             jobs += self._ensemble_jobs(rows)
+            jobs += maps_jobs(self._maps, rows, self._objective)
         return [job for job in jobs if self._is_missing(job)]
 
     def _is_missing(self, job: PosthocJob) -> bool:

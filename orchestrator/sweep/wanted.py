@@ -10,7 +10,7 @@ from orchestrator.storage.ledger import Row
 from orchestrator.trial import TrialJob
 from search_spaces.objective import Objective
 from search_spaces.pooled import require_pooled
-from trainables.spec import Ensemble, NetworkTask, PixelBaseline, posthoc_key, to_plain
+from trainables.spec import Ensemble, EnsembleMaps, NetworkTask, PixelBaseline, posthoc_key, to_plain
 
 LEAST_MEMBERS = 2
 
@@ -59,13 +59,13 @@ def baseline_jobs(rows: Iterable[Row], tasks: Sequence[PixelBaseline]) -> list[P
     ]
 
 
-def ensemble_members(task: Ensemble, rows: Sequence[Row], objective: Objective) -> list[str]:
+def ensemble_members(task: Ensemble | EnsembleMaps, rows: Sequence[Row], objective: Objective) -> list[str]:
     """Keys of an ensemble's networks; fewer than two mean that it cannot be formed.
 
     `seeds` takes the best configuration and its further seeds, `top` the best trials by the objective on val. Of `greedy` and
     `diverse` these are the candidates, every complete trial: the task itself chooses, because it reads their predictions.
     """
-    if task.selects:
+    if isinstance(task, Ensemble) and task.selects:
         return list(dict.fromkeys(row.key for row in rows if row.kind == "trial" and row.state == "completed"))
     if task.members == "seeds":
         best = best_row(rows, objective)
@@ -75,6 +75,16 @@ def ensemble_members(task: Ensemble, rows: Sequence[Row], objective: Objective) 
         ranked = sorted(scored, key=lambda pair: (objective.signed(pair[0]), pair[1].number))
         chosen = [row.key for _, row in ranked]
     return list(dict.fromkeys(chosen))[: task.size]
+
+
+def maps_jobs(tasks: Sequence[EnsembleMaps], rows: Sequence[Row], objective: Objective) -> list[PosthocJob]:
+    """One job for the maps of every ensemble that can be formed; its networks are those that an `Ensemble` would take."""
+    found = [(task, ensemble_members(task, rows, objective)) for task in tasks]
+    return [
+        PosthocJob(key=posthoc_key(task, members), task=to_plain(task), members=tuple(members))
+        for task, members in found
+        if len(members) >= LEAST_MEMBERS
+    ]
 
 
 def is_seed_of(row: Row, best: Row) -> bool:

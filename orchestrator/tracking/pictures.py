@@ -33,6 +33,8 @@ def network_pictures(store: Store, row: Row, results: Mapping[NetworkTask, Manif
             pictures |= _of_explanations(store, row.key, manifest.key, name)
         elif task.kind == "evaluation":
             pictures |= _of_doubt(store, manifest.key, row.name)
+        elif task.kind == "member_maps":
+            pictures |= maps_pictures(store, row.key, manifest.key, name)
         elif task.kind == "temperature":
             before, after = (row.key, predictions_file(SPLIT)), (manifest.key, predictions_file(SPLIT))
             pictures |= _of_reliability(store, {"as trained": before, "temperature": after}, row.name)
@@ -43,6 +45,28 @@ def ensemble_pictures(store: Store, key: str) -> dict[str, Artifact]:
     """Reliability of the pooled prediction, before and after its temperature; quality by size where sizes were asked for."""
     files = {"pooled": (key, predictions_file(SPLIT)), "temperature": (key, predictions_file(f"temperature/{SPLIT}"))}
     return _of_reliability(store, files, "ensemble") | dict(_of_sizes(store, key))
+
+
+def maps_pictures(store: Store, network: str, key: str, name: str) -> dict[str, Artifact]:
+    """Grids of members by images, of ways to aggregate, and of rotated images, and numbers by angle."""
+    if not _has_file(store, key, TENSORS):
+        return {}
+
+    def artifact(part: str) -> Artifact:
+        def draw() -> bytes:
+            from orchestrator.figures.member_files import maps_picture
+
+            classes = store.manifest(network).meta["classes"]
+            return maps_picture(part, load_tensors(store.folder(key) / TENSORS), classes, name)
+
+        return _picture(f"{key}-{part}", draw)
+
+    parts = ["members", "aggregations", *(["rotated", "angles"] if _is_rotated(store, key) else [])]
+    return {f"figures/{name}_{part}.png": artifact(part) for part in parts}
+
+
+def _is_rotated(store: Store, key: str) -> bool:
+    return any(name.startswith("rotated_") for name in store.manifest(key).meta["metrics"])
 
 
 def load_tensors(path: Path) -> dict[str, Any]:

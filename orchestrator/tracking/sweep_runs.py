@@ -8,12 +8,14 @@ import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
+from orchestrator.member_maps import ensemble_maps
 from orchestrator.results import best_row, network_tasks, objective_value, objectives_of
 from orchestrator.storage.ledger import Ledger, Row, SweepState
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from orchestrator.tracking.ensemble_run import ensemble_run
 from orchestrator.tracking.evaluation_run import evaluation_run
 from orchestrator.tracking.identity import milliseconds
+from orchestrator.tracking.maps_run import maps_run
 from orchestrator.tracking.network_run import NetworkFacts, network_run
 from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, text_artifact
 from trainables.spec import posthoc_key
@@ -44,6 +46,9 @@ class SweepRuns:
         """All runs as they shall be, parents first."""
         definition, rows, state = self._ledger.definition(), self._ledger.rows(), self._ledger.state()
         children = [*self._networks(definition, rows, state), *self._ensembles(), *self._evaluations()]
+        children += [
+            maps_run(self._store, self._ledger.name, each) for each in ensemble_maps(self._store, definition, rows)
+        ]
         return [self._parent(definition, rows, state), *children]
 
     def _parent(self, definition: Mapping[str, Any], rows: Sequence[Row], state: SweepState) -> RunUpdate:

@@ -4,6 +4,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 import torch
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from orchestrator.audit import audit
 from orchestrator.deletion import Deletion
 from orchestrator.executors.inline import InlineExecutor
+from orchestrator.external.localise import localise_against
 from orchestrator.external.predict import predict
 from orchestrator.network import StoredNetwork
 from orchestrator.results import result_rows
@@ -21,7 +23,7 @@ from orchestrator.sweep.launch import Launch, run_sweep
 from search_spaces.objective import Objective
 from search_spaces.overrides import Overrides
 from search_spaces.sweep import Sweep
-from tests.trainables.drawn_lungs import write
+from tests.trainables.drawn_lungs import lung_mask, write
 from trainables.data.prepare import DataSource
 from trainables.spec import (
     Aopc,
@@ -114,6 +116,30 @@ def test_the_overlap_with_masks_stands_in_the_results(storage: Path) -> None:
     assert "lungs/test/iou" in masked.metrics
     assert "aopc/test/aopc" in masked.metrics
     assert any("in-sample" in remark for remark in masked.remarks)
+
+
+def test_maps_are_scored_by_the_relevance_inside_the_lungs(storage: Path) -> None:
+    store, ledger = Store(storage), Ledger(storage, "tiny")
+    row = next(row for row in result_rows(store, ledger) if row.metrics.get("aopc/test/inside_lungs") is not None)
+    assert 0 < row.metrics["aopc/test/lungs_share"] < 1
+    assert 0 <= row.metrics["aopc/test/inside_lungs"] <= 1
+    network = StoredNetwork(store, row.key)
+    images, masks = network.images("test"), network.lung_masks("test")
+    name = images.image_ids[0]
+    assert np.array_equal(masks[0], lung_mask(int(name.rsplit("-", 1)[1].removesuffix(".png")), 32))
+
+
+def test_a_folder_of_masks_scores_maps_and_names_what_it_lacks(storage: Path, tmp_path: Path) -> None:
+    found = localise_against(storage, "tiny", storage.parent / "COVID-19_Radiography_Dataset")
+    assert (
+        0
+        < found["scored_images"]
+        <= found["masked_images"]
+        == len(StoredNetwork(Store(storage), Ledger(storage, "tiny").rows()[0].key).images("test"))
+    )
+    assert 0 <= found["metrics"]["test/energy_inside"] <= 1
+    with pytest.raises(ValueError, match="none is called like"):
+        localise_against(storage, "tiny", tmp_path)
 
 
 def test_images_from_elsewhere_need_no_mask(storage: Path, tmp_path: Path) -> None:

@@ -99,7 +99,11 @@ class ImageSet:
 
     def part(self, split: SplitName) -> ImageSet:
         """The images of one split, in the order of the whole."""
-        return self.take(np.flatnonzero(self.splits == split))
+        return self.take(self.rows_of(split))
+
+    def rows_of(self, split: SplitName) -> NDArray[np.int64]:
+        """Rows of the images of one split, in the order of the whole."""
+        return np.flatnonzero(self.splits == split)
 
     def take(self, rows: NDArray[np.int64]) -> ImageSet:
         """The images of the given rows."""

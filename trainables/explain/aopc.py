@@ -21,6 +21,7 @@ from torch import Tensor
 from trainables.explain.grad_cam import in_eval_mode
 from trainables.explain.outputs import Followed, probabilities
 from trainables.explain.perturbations import generator_of, perturbed_images
+from trainables.explain.pooled import Pooled
 from trainables.explain.regions import Regions, least_relevant_first, most_relevant_first
 from trainables.models.classifier import Classifier
 from trainables.spec import Perturbation, RegionOrder
@@ -57,7 +58,7 @@ class AopcScores:
 
 
 def score_maps(
-    classifier: Classifier,
+    classifier: Classifier | Pooled,
     images: Tensor,
     maps: Tensor,
     *,
@@ -120,7 +121,7 @@ def score_maps(
 
 
 def perturbation_curves(
-    classifier: Classifier,
+    classifier: Classifier | Pooled,
     images: Tensor,
     perturbed: Tensor,
     predicted: Tensor,

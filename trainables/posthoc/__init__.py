@@ -11,10 +11,12 @@ from trainables.spec import (
     Calibration,
     Conformal,
     Ensemble,
+    EnsembleMaps,
     Evaluation,
     ExplanationScores,
     Laplace,
     McDropout,
+    MemberMaps,
     PixelBaseline,
     PosthocSpec,
     Shift,
@@ -86,6 +88,14 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import ensemble
 
             return ensemble.run(task, members)
+        case MemberMaps():
+            from trainables.posthoc import member_maps
+
+            return member_maps.run(task, [_only(task, members)])
+        case EnsembleMaps():
+            from trainables.posthoc import member_maps
+
+            return member_maps.run(task, members)
         case PixelBaseline():
             raise ValueError(
                 "The task 'baseline' works on a data set, not on networks: call trainables.posthoc.baseline.run."

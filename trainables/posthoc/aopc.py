@@ -16,12 +16,12 @@ from trainables.data.images import ImageSet
 from trainables.explain.aopc import AopcScores, area_by_step, area_over_curve, areas_by_step, score_maps
 from trainables.explain.grad_cam import upsample
 from trainables.explain.inference import inference_copy
-from trainables.explain.localisation import localise
 from trainables.explain.outputs import followed
 from trainables.explain.perturbations import DESCRIPTIONS
 from trainables.posthoc.explained import Explained, explained, intensities
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.posthoc.intervals import mean_intervals, mean_with_interval
+from trainables.posthoc.localisation import localisation_metrics, lung_metrics
 from trainables.spec import Aopc
 
 GALLERY_IMAGES = 8
@@ -35,8 +35,9 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
     - `aopc`: of the maps (paper P3); `aopc_random`: of a random order under the same perturbation; `aopc_gain`: the
       difference, what the maps know. Each has `/low` and `/high`, a 95 % bootstrap interval over patients where they are
       known, else studies, else images; None with fewer than 10 of them.
-    - where masks are known `pointing_game`, `energy_inside`, and `mask_share`, which both are in the mean for a map
-      that knows nothing.
+    - where masks are known `pointing_game`, `energy_inside`, `best_iou`, `rank_accuracy` (see `localise`), and `mask_share`,
+      which the first two and the last are in the mean for a map that knows nothing; `inside_lungs` and `lungs_share` where
+      the data set has masks of the lungs.
 
     Tensors: `curve`, `random_curve`, `aopc_by_step`, `random_aopc_by_step` [L + 1], each also as `.../low`, `.../high` where
     there is an interval; `aopc_per_image`, `random_aopc_per_image`, `rows` [images] (rows of the split); and a small gallery
@@ -70,6 +71,7 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
         )
     with _timed(seconds, "localisation"):
         found, localisation_remarks = _localisation(images, rows, maps)
+        found |= lung_metrics(network, task.split, rows, maps)
     with _timed(seconds, "gallery"):
         gallery = _gallery(source, task)
     groups = source.groups_at(rows)
@@ -152,15 +154,10 @@ def _localisation(
 ) -> tuple[dict[str, float | None], tuple[str, ...]]:
     if images.masks is None:
         return {}, ()
-    found = localise(maps, torch.from_numpy(np.array(images.masks[rows])))
-    values = {
-        "pointing_game": found.pointing_game,
-        "energy_inside": found.energy_inside,
-        "mask_share": found.mask_share,
-    }
-    metrics = {name: float(value.double().mean()) if len(value) else None for name, value in values.items()}
-    remark = f"Localisation leaves out {found.without_mask} of {len(rows)} images, whose mask is empty."
-    return metrics, (remark,) if found.without_mask else ()
+    masks = torch.from_numpy(np.array(images.masks[rows]))
+    without = int((~masks.flatten(1).any(1)).sum())
+    remark = f"Localisation leaves out {without} of {len(rows)} images, whose mask is empty."
+    return localisation_metrics(maps, masks), (remark,) if without else ()
 
 
 def _remarks(task: Aopc, scores: AopcScores, images: int) -> Iterator[str]:

@@ -39,6 +39,7 @@ from trainables.spec.loss import (
     WeightedCrossEntropy,
 )
 from trainables.spec.lungs import Lungs, LungSegmentation, lungs_key
+from trainables.spec.maps import EnsembleMaps, MemberMaps
 from trainables.spec.models import (
     FrozenHead,
     Mimo,
@@ -93,6 +94,7 @@ __all__ = [
     "CrossEntropy",
     "DataSpec",
     "Ensemble",
+    "EnsembleMaps",
     "Evaluation",
     "Explainer",
     "Explaining",
@@ -110,6 +112,7 @@ __all__ = [
     "Lungs",
     "McDropout",
     "MedMnist",
+    "MemberMaps",
     "Mimo",
     "ModelSpec",
     "Mura",

@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 
 from trainables.spec.explanations import AopcStability, ExplanationScores
+from trainables.spec.maps import MemberMaps
 from trainables.spec.models import FrozenHead, Mimo, ModelSpec, PaperCNN, Timm, heads_of
 from trainables.spec.posthoc import Aopc, Laplace, McDropout, NetworkTask, Snapshots
 from trainables.spec.trial import TrialSpec
 
-OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace", "aopc", "aopc_stability", "explanation_scores")
+OF_SOME_NETWORKS = (
+    "mc_dropout",
+    "snapshots",
+    "laplace",
+    "aopc",
+    "aopc_stability",
+    "explanation_scores",
+    "member_maps",
+)
 """Kinds of tasks that are not defined for every network."""
 
 PAPERS_WITH_DENSE_LAYERS = ("p1_small", "p1_large")
@@ -43,6 +52,8 @@ def why_undefined(task: NetworkTask, spec: TrialSpec) -> str:
         return f"its schedule has too few cycles ({spec.schedule.cycles}; schedule/cycles)"
     if isinstance(task, Laplace) and heads_of(spec.model) > 1:
         return "the network has several heads (model/members)"
+    if isinstance(task, MemberMaps):
+        return why_undefined(McDropout() if task.over == "mc_dropout" else Laplace(), spec)
     if isinstance(task, Aopc | AopcStability):
         return why_unexplained(task.explainer, spec.model)
     if isinstance(task, ExplanationScores):

@@ -18,6 +18,7 @@ from trainables.spec.explanations import (
     method_suffix,
 )
 from trainables.spec.judgement import Conformal, Shift
+from trainables.spec.maps import EnsembleMaps, MemberMaps
 from trainables.spec.versions import VERSIONS
 
 
@@ -247,11 +248,11 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-Explaining: TypeAlias = Aopc | AopcStability | ExplanationScores
+Explaining: TypeAlias = Aopc | AopcStability | ExplanationScores | MemberMaps
 NetworkTask: TypeAlias = (
     Evaluation | Temperature | Calibration | Conformal | Laplace | McDropout | Snapshots | Shift | Explaining
 )
-PosthocSpec: TypeAlias = NetworkTask | Ensemble | PixelBaseline
+PosthocSpec: TypeAlias = NetworkTask | Ensemble | EnsembleMaps | PixelBaseline
 
 
 def posthoc_key(task: PosthocSpec, members: Sequence[str]) -> str:

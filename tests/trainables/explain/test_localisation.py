@@ -63,3 +63,24 @@ def test_negative_relevance_and_missing_masks_are_refused() -> None:
         localise(-torch.ones(1, 4, 4), torch.ones(1, 32, 32, dtype=torch.bool))
     with pytest.raises(ValueError, match="one mask for each map"):
         localise(torch.ones(2, 4, 4), torch.ones(1, 32, 32, dtype=torch.bool))
+
+
+def test_best_iou_and_rank_accuracy_agree_with_a_literal_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps = (torch.rand(4, 12, 12, generator=generator) * 8).round()  # with many equal values
+    masks = torch.rand(4, 12, 12, generator=generator) < 0.3
+    scores = localise(maps, masks)
+    for n in range(4):
+        found = [maps[n] >= value for value in maps[n].unique()]
+        best = max(float((each & masks[n]).sum() / (each | masks[n]).sum()) for each in found)
+        assert scores.best_iou[n].item() == pytest.approx(best)
+        first = maps[n].flatten().argsort(descending=True, stable=True)[: int(masks[n].sum())]
+        assert scores.rank_accuracy[n].item() == pytest.approx(masks[n].flatten()[first].double().mean().item())
+
+
+def test_the_mask_itself_has_the_best_scores_and_a_map_of_zeros_none() -> None:
+    masks = torch.stack([_mask(slice(0, 8), slice(8, 16))] * 3)
+    maps = torch.stack([masks[0].float(), torch.zeros(32, 32), torch.full((32, 32), 0.5)])
+    scores = localise(maps, masks)
+    assert scores.best_iou.tolist() == pytest.approx([1.0, 0.0, 1 / 16])
+    assert scores.rank_accuracy.tolist()[:2] == pytest.approx([1.0, 0.0])

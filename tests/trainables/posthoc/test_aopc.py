@@ -95,11 +95,11 @@ def trained() -> Classifier:
 def test_metrics_of_a_trained_network_are_complete_and_beat_the_control(trained: Classifier) -> None:
     result = run(Aopc(noise=0.3), Network(trained, bright_bars()))
     assert set(result.metrics) == {
-        *(f"test/{name}" for name in ("pointing_game", "energy_inside", "mask_share")),
+        *(f"test/{name}" for name in ("pointing_game", "energy_inside", "best_iou", "rank_accuracy", "mask_share")),
         *(f"test/aopc{name}{end}" for name in ("", "_random", "_gain") for end in ("", "/low", "/high")),
     }
     values = {name: value for name, value in result.metrics.items() if value is not None}
-    assert len(values) == 12
+    assert len(values) == 14
     assert values["test/aopc_gain"] == pytest.approx(values["test/aopc"] - values["test/aopc_random"])
     assert values["test/energy_inside"] > 0
     assert set(result.seconds) == {"load", "maps", "curves", "localisation", "gallery"}

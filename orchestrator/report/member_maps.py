@@ -1,0 +1,121 @@
+"""The report's part on maps of several members: scores of each way to aggregate them, grids, rotation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from orchestrator.figures.members import (
+    aggregations_shape,
+    draw_aggregations,
+    draw_members,
+    draw_rotation,
+    members_shape,
+    way_label,
+)
+from orchestrator.figures.mosaic import mosaic_size
+from orchestrator.figures.words import task_label
+from orchestrator.member_maps import ensemble_maps
+from orchestrator.report.findings import Findings
+from orchestrator.report.pictures import Picture, Studio
+from orchestrator.report.text import number_text, plural
+
+SCORES = {
+    "aopc": "AOPC",
+    "aopc_gain": "Gain over random",
+    "pointing_game": "Pointing game",
+    "energy_inside": "Energy inside",
+    "best_iou": "Best IoU",
+    "rank_accuracy": "Rank accuracy",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapsEntry:
+    """Maps of one group of members.
+
+    Attributes:
+        title: whose they are.
+        sentences: how sure the members are, and what the task remarks.
+        heads, rows: table of the ways to aggregate.
+        grids: wide pictures.
+        angles: numbers by angle.
+    """
+
+    title: str
+    sentences: tuple[str, ...]
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    grids: tuple[Picture, ...]
+    angles: tuple[Picture, ...]
+
+
+def maps_entries(findings: Findings, studio: Studio) -> list[MapsEntry]:
+    """Of every ensemble that has them, then of the best network; of another one as long as that has none."""
+    entries = [
+        _entry(findings, studio, f"{each.name}, {plural(len(each.members), 'network')}", each.key, each.members[0])
+        for each in ensemble_maps(findings.store, findings.definition, findings.rows)
+    ]
+    for row in findings.networks:
+        keys = {name: key for name, key in row.results.items() if name.startswith("maps_")}
+        if keys:
+            return entries + [
+                _entry(findings, studio, f"{task_label(name)}, {row.name}", key, row.key) for name, key in keys.items()
+            ]
+    return entries
+
+
+def _entry(findings: Findings, studio: Studio, title: str, key: str, network: str) -> MapsEntry:
+    meta, tensors = findings.meta(key), findings.tensors(key)
+    metrics: Mapping[str, float | None] = meta["metrics"]
+    split = next(name.split("/")[1] for name in metrics if name.startswith("mean/"))
+    ways = [name.split("/")[0] for name in metrics if name.endswith(f"/{split}/aopc")]
+    shown = [name for name in SCORES if f"mean/{split}/{name}" in metrics]
+    return MapsEntry(
+        title=title,
+        sentences=(*_certainty(metrics, split, meta), *meta["remarks"]),
+        heads=("Aggregation", *(SCORES[name] for name in shown)),
+        rows=tuple(
+            (way_label(way), *(number_text(metrics.get(f"{way}/{split}/{name}")) for name in shown)) for way in ways
+        ),
+        grids=tuple(_grids(studio, tensors, findings.classes(network), title)),
+        angles=tuple(_angles(studio, tensors, title)),
+    )
+
+
+def _certainty(metrics: Mapping[str, float | None], split: str, meta: Mapping[str, Any]) -> Iterator[str]:
+    def number(name: str) -> str:
+        return number_text(metrics.get(f"{split}/{name}"), 2)
+
+    yield (
+        f"Mean Spearman correlation of two members' maps ({meta['details']['method']}): {number('map_correlation')}. Of two "
+        f"regions the members are {number('pair_certainty')} sure which one matters more (0.5 is not at all); that the "
+        f"region of the largest relevance outranks another one, {number('top_region_certainty')}. That region holds "
+        f"{number('top_region_low')} to {number('top_region_high')} of the relevance (95 % of the members)."
+    )
+
+
+def _grids(studio: Studio, tensors: Mapping[str, Any], classes: Sequence[str], title: str) -> Iterator[Picture]:
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    width, height = mosaic_size(*members_shape(arrays))
+    draw = partial(draw_members, tensors=arrays, classes=classes)
+    count = len(arrays["shown/maps"])
+    yield studio.panel(
+        draw, f"{title}: images by the first {count} members, and all of them", width=width, height=height
+    )
+    width, height = mosaic_size(*aggregations_shape(arrays))
+    draw_ways = partial(draw_aggregations, tensors=arrays, classes=classes)
+    yield studio.panel(draw_ways, f"{title}: images by ways to aggregate", width=width, height=height)
+    if "rotated/pixels" in arrays:
+        width, height = mosaic_size(*members_shape(arrays, "rotated"))
+        draw_turned = partial(draw_members, tensors=arrays, classes=classes, prefix="rotated")
+        label = f"{title}: images rotated by {int(arrays['rotated/degrees'])} degrees, by the same members"
+        yield studio.panel(draw_turned, label, width=width, height=height)
+
+
+def _angles(studio: Studio, tensors: Mapping[str, Any], title: str) -> Iterator[Picture]:
+    if "angles" in tensors:
+        draw = partial(draw_rotation, tensors=tensors, title="rotated images")
+        yield studio.panel(draw, f"{title}: accuracy and correlation of maps by angle", width=3.6, height=3)

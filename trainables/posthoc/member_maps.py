@@ -1,0 +1,174 @@
+"""Post-hoc tasks: maps of several members of a prediction, aggregated, scored, and how sure the members are of them.
+
+Paper P1 explains an ensemble by each member's map and by their mean, intersection and union, and asks what rotation does
+to them; paper P0 left open how sure a Bayesian network is of its maps. Here members are an ensemble's networks, last layers
+drawn from a Laplace posterior, or draws of dropout, and one code serves all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainables.explain.aggregate import AGGREGATIONS, aggregate, scaled
+from trainables.posthoc.explained import intensities, require_same_order, seeded_order
+from trainables.posthoc.explained_together import Explained
+from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
+from trainables.posthoc.map_agreement import agreement_found, likeness_to_single
+from trainables.posthoc.map_members import DropoutMembers, MapMembers, NetworkMembers, SampledHeads
+from trainables.posthoc.map_pictures import picture_tensors, rotated_picture_tensors, shown_images
+from trainables.posthoc.map_rotation import rotations
+from trainables.posthoc.map_scores import aggregated_scores
+from trainables.posthoc.stopwatch import Stopwatch
+from trainables.spec import EnsembleMaps, Laplace, MemberMaps
+
+SINGLE = "single"
+"""Stands among the aggregations for the map of one network: the trained one, or the ensemble's first by key."""
+
+
+def run(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork]) -> PosthocResult:
+    """Explain images by every member, for the class that the members predict together, and aggregate their maps.
+
+    Every map is scaled from 0 to 1 before it is aggregated, as in P1. Metrics are named `<aggregation>/<split>/<metric>` for
+    mean, intersection, union, median, a percentile, and `single` (see `map_scores`), `<split>/<metric>` for what the
+    members agree on (`map_agreement`), and `rotated_<angle>/<split>/<metric>` (`map_rotation`). **The network that is
+    perturbed is all members together**: their mean probability is followed, whichever map orders the regions.
+
+    Args:
+        task: its settings.
+        networks: those of the ensemble, or one network for `MemberMaps`.
+
+    Raises:
+        ValueError: images have several labels, a network has no dropout or several heads where that is needed, images of the
+            members differ, or the method is not defined for a network.
+    """
+    watch = Stopwatch()
+    ordered = sorted(networks, key=lambda network: network.key)
+    with watch.stage("members"):
+        members = members_of(task, ordered)
+    with watch.stage("maps"):
+        explained = explain(task, ordered, members)
+        aggregated = aggregations(explained, task.percentile)
+    with watch.stage("curves"):
+        scores = aggregated_scores(task, members, explained, aggregated)
+    with watch.stage("agreement"):
+        found = agreement_found(task, explained)
+        likeness, remarks = likeness_to_single(task, explained)
+    with watch.stage("rotation"):
+        shown = shown_images(explained)
+        turned = rotations(task, members, explained, aggregated["mean"], shown)
+    return PosthocResult(
+        metrics=scores.metrics | found.metrics | likeness | turned.metrics,
+        tensors={
+            "targets": explained.targets,
+            "predicted": explained.predicted,
+            "is_correct": explained.is_correct,
+            **scores.tensors,
+            **found.tensors,
+            **turned.tensors,
+            **picture_tensors(explained, aggregated, shown),
+            **rotated_picture_tensors(turned),
+        },
+        remarks=(*scores.remarks, *remarks),
+        seconds=watch.seconds,
+        details={"members": len(explained.maps), "method": task.method, "images": list(explained.image_ids)},
+    )
+
+
+def members_of(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork]) -> MapMembers:
+    """The members, on the device that they are to run on.
+
+    Raises:
+        ValueError: see `run`.
+    """
+    for network in networks:
+        class_predictions(task, network, task.split)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if isinstance(task, EnsembleMaps):
+        _require_alike(task, networks)
+        return NetworkMembers([network.classifier().to(device) for network in networks])
+    (network,) = networks
+    classifier = network.classifier().to(device)
+    if task.over == "mc_dropout":
+        return DropoutMembers(classifier, task.samples, task.seed)
+    return SampledHeads(classifier, *drawn_heads(task, network))
+
+
+def drawn_heads(task: MemberMaps, network: TrainedNetwork) -> tuple[Tensor, Tensor]:
+    """Last layers drawn from the Laplace posterior of a network, [samples, classes, features] and [samples, classes].
+
+    The posterior is that of the task `Laplace` with the same structure, its prior precision by the marginal likelihood.
+    """
+    from trainables.posthoc.laplace import fit_laplace, require_memory, require_one_head
+    from trainables.posthoc.posterior import marginal_likelihood_precision, sample_heads
+
+    settings = Laplace(hessian_structure=task.hessian_structure)
+    require_one_head(settings, network)
+    head, train = network.head(), class_predictions(task, network, "train")
+    require_memory(settings, head)
+    posterior = fit_laplace(task.hessian_structure, network.features("train"), train.targets, head)
+    posterior = posterior.with_prior_precision(marginal_likelihood_precision(posterior))
+    return sample_heads(posterior, task.samples, task.seed)
+
+
+@torch.no_grad()
+def explain(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork], members: MapMembers) -> Explained:
+    """The first images of the split by a seeded order, whether they are predicted correctly or not."""
+    first = networks[0]
+    images = first.images(task.split)
+    require_same_order(class_predictions(task, first, task.split), images)
+    rows: NDArray[np.int64] = seeded_order(images.image_ids, task.seed)[: task.images]
+    pixels = intensities(images, rows)
+    log_probs = member_log_probs(members, pixels)
+    predicted = log_probs.exp().mean(0).argmax(1)
+    maps = scaled(members.member_maps(pixels, predicted, task.method, task.seed).float())
+    return Explained(
+        pixels=pixels,
+        image_ids=tuple(images.image_ids[row] for row in rows),
+        targets=torch.from_numpy(np.array(images.targets[rows])),
+        masks=None if images.masks is None else torch.from_numpy(np.array(images.masks[rows])),
+        log_probs=log_probs,
+        predicted=predicted,
+        maps=maps,
+        single=maps[0] if isinstance(task, EnsembleMaps) else _of_trained(task, members, pixels, predicted),
+    )
+
+
+def member_log_probs(members: MapMembers, pixels: Tensor) -> Tensor:
+    """What each member says of images, [members, images, classes] on the CPU."""
+    device = next(members.parameters()).device
+    with torch.no_grad():
+        return members.member_log_probs(pixels.to(device)).cpu()
+
+
+def aggregations(explained: Explained, percentile: float) -> dict[str, Tensor]:
+    """One map an image by every way of aggregating, and that of a single network, [images, rows, columns] each."""
+    maps = explained.maps
+    found = {how: aggregate(maps, how) for how in AGGREGATIONS}
+    return found | {f"percentile_{percentile:g}": aggregate(maps, percentile), SINGLE: explained.single}
+
+
+def _of_trained(task: MemberMaps, members: MapMembers, pixels: Tensor, predicted: Tensor) -> Tensor:
+    from trainables.explain.methods import saliency_maps
+
+    assert isinstance(members, SampledHeads | DropoutMembers)
+    return scaled(saliency_maps(members.classifier, pixels, predicted, task.method, seed=task.seed).float())
+
+
+def _require_alike(task: EnsembleMaps, networks: Sequence[TrainedNetwork]) -> None:
+    if not networks or len(networks) > task.size:
+        raise ValueError(
+            f"{task.name} was given {len(networks)} networks and its size is {task.size}. Raise size, or pass one at least "
+            "and no more than that."
+        )
+    ids = networks[0].images(task.split).image_ids
+    for network in networks[1:]:
+        if network.classes != networks[0].classes or network.images(task.split).image_ids != ids:
+            raise ValueError(
+                f"{task.name}: {network.key} knows other classes or other images of {task.split} than {networks[0].key}. "
+                "Members of an ensemble share both."
+            )
