@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -40,6 +41,20 @@ def ensemble_pictures(store: Store, key: str) -> dict[str, Artifact]:
     """Reliability of the pooled prediction, before and after its temperature; quality by size where sizes were asked for."""
     files = {"pooled": (key, predictions_file(SPLIT)), "temperature": (key, predictions_file(f"temperature/{SPLIT}"))}
     return _of_reliability(store, files, "ensemble") | dict(_of_sizes(store, key))
+
+
+def explanation_pictures(store: Store, key: str, plain: Mapping[str, Any]) -> dict[str, Artifact]:
+    """An explained image: map and probabilities, the map at several opacities, and what members see."""
+
+    def draw(name: str) -> bytes:
+        from orchestrator.external.explanation import load_maps
+        from orchestrator.figures.explained import pictures_of
+
+        pixels, maps = load_maps(store, key, [member["weight"] for member in plain["members"]])
+        return pictures_of(plain, pixels, maps, members=True)[name]()
+
+    names = ("explanation", "overlays", *(["members"] if len(plain["members"]) > 1 else []))
+    return {f"figures/{name}.png": _picture(f"{key}-{name}", functools.partial(draw, name)) for name in names}
 
 
 def load_tensors(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The runs that a sweep's ledger and store call for: the sweep, its networks, its ensembles, its evaluations."""
+"""The runs that a sweep's ledger and store call for: the sweep, its networks, its ensembles, its evaluations and explanations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from orchestrator.storage.ledger import Ledger, Row, SweepState
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from orchestrator.tracking.ensemble_run import ensemble_run
 from orchestrator.tracking.evaluation_run import evaluation_run
+from orchestrator.tracking.explanation_run import explanation_run
 from orchestrator.tracking.identity import milliseconds
 from orchestrator.tracking.network_run import NetworkFacts, network_run
 from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, text_artifact
@@ -43,7 +44,7 @@ class SweepRuns:
     def updates(self) -> list[RunUpdate]:
         """All runs as they shall be, parents first."""
         definition, rows, state = self._ledger.definition(), self._ledger.rows(), self._ledger.state()
-        children = [*self._networks(definition, rows, state), *self._ensembles(), *self._evaluations()]
+        children = [*self._networks(definition, rows, state), *self._ensembles(), *self._loose()]
         return [self._parent(definition, rows, state), *children]
 
     def _parent(self, definition: Mapping[str, Any], rows: Sequence[Row], state: SweepState) -> RunUpdate:
@@ -104,10 +105,15 @@ class SweepRuns:
         for key, plain in self._ledger.ensembles().items():
             yield ensemble_run(self._store, self._ledger.name, key, plain, self._manifest(key), key in failures)
 
-    def _evaluations(self) -> Iterator[RunUpdate]:
+    def _loose(self) -> Iterator[RunUpdate]:
+        """External evaluations and explained images."""
         for key, plain in self._ledger.evaluations().items():
             if key not in self._built:
                 self._built[key] = (key, evaluation_run(self._ledger.name, key, plain))
+            yield self._built[key][1]
+        for key, plain in self._ledger.explanations().items():
+            if key not in self._built:
+                self._built[key] = (key, explanation_run(self._store, self._ledger.name, key, plain))
             yield self._built[key][1]
 
     def _manifest(self, key: str) -> Manifest | None:

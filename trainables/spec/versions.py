@@ -19,6 +19,8 @@ VERSIONS: dict[str, int] = {
     "mc_dropout": 1,
     "snapshots": 1,
     "aopc": 2,
+    "attentive": 1,
+    "explanation": 1,
     "ensemble": 3,
     "baseline": 2,
 }
@@ -41,6 +43,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "mc_dropout": ("trainables.posthoc.mc_dropout",),
     "snapshots": ("trainables.posthoc.snapshots",),
     "aopc": ("trainables.posthoc.aopc",),
+    "attentive": ("trainables.posthoc.attentive",),
+    "explanation": ("trainables.explain.members",),
     "ensemble": ("trainables.posthoc.ensemble",),
     "baseline": ("trainables.posthoc.baseline",),
 }
