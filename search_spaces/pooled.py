@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from trainables.spec import Aopc, Ensemble, Evaluation, NetworkTask, PixelBaseline, PosthocSpec, nearest
+from trainables.spec import Aopc, AttentiveMaps, Ensemble, Evaluation, NetworkTask, PixelBaseline, PosthocSpec, nearest
 
 
 def require_ensembles(posthoc: Sequence[PosthocSpec]) -> None:
@@ -33,7 +33,7 @@ def require_pooled(ensemble: Ensemble, tasks: Iterable[NetworkTask]) -> NetworkT
     Raises:
         ValueError: there is none of that name.
     """
-    by_name = {task.name: task for task in tasks if not isinstance(task, Evaluation | Aopc)}
+    by_name = {task.name: task for task in tasks if not isinstance(task, Evaluation | Aopc | AttentiveMaps)}
     if ensemble.of not in by_name:
         known = nearest(ensemble.of, by_name) if by_name else "The sweep has no such task."
         raise ValueError(

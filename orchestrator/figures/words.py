@@ -33,6 +33,7 @@ TASKS = {
     "mc_dropout": "MC dropout",
     "snapshots": "snapshots",
     "aopc": "Grad-CAM and AOPC",
+    "attentive": "attentive response maps",
     "ensemble": "ensemble",
     "calibrated_members": "temperature of each member",
 }

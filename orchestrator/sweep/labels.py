@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces.sweep import Sweep
-from trainables.spec import Aopc, Calibration, Laplace, PosthocSpec
+from trainables.spec import Aopc, AttentiveMaps, Calibration, Laplace, PosthocSpec
 from trainables.spec.calibration import OF_CLASSES
 
-FOR_CLASSES = (Laplace, Aopc)
+FOR_CLASSES = (Laplace, Aopc, AttentiveMaps)
 
 
 def without_class_tasks(sweep: Sweep) -> tuple[Sweep, str]:

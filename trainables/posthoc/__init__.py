@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.spec import (
     Aopc,
+    AttentiveMaps,
     Calibration,
     Ensemble,
     Evaluation,
@@ -62,6 +63,10 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import aopc
 
             return aopc.run(task, _only(task, members))
+        case AttentiveMaps():
+            from trainables.posthoc import attentive
+
+            return attentive.run(task, _only(task, members))
         case Ensemble():
             from trainables.posthoc import ensemble
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
 
-from trainables.spec.models import ModelSpec, PaperCNN, heads_of
+from trainables.spec.attentive import AttentiveMaps
+from trainables.spec.models import FrozenHead, Mimo, ModelSpec, PaperCNN, Timm, heads_of
 from trainables.spec.posthoc import Laplace, McDropout, NetworkTask, Snapshots
 from trainables.spec.trial import TrialSpec
 
-OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace")
+OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace", "attentive")
 """Kinds of tasks that are not defined for every network."""
+
+RELU_FAMILIES = re.compile(
+    r"(wide_)?res(net|next)(v2_)?\d|densenet(blur)?\d|vgg\d|regnetx_|dla\d|hrnet_w|inception_v3"
+)
+"""Names of timm's networks that have no other non-linearity than ReLU; the task itself looks once more."""
 
 PAPERS_WITH_DROPOUT = ("p0", "p1_large", "p4_deeper")
 """Networks of papers that have dropout unless a spec says otherwise."""
@@ -26,7 +33,16 @@ def why_undefined(task: NetworkTask, spec: TrialSpec) -> str:
         return f"its schedule has too few cycles ({spec.schedule.cycles}; schedule/cycles)"
     if isinstance(task, Laplace) and heads_of(spec.model) > 1:
         return "the network has several heads (model/members)"
+    if isinstance(task, AttentiveMaps) and not has_relus_only(spec.model):
+        return "its rule is for ReLU, and the network is not known to have no other non-linearity"
     return ""
+
+
+def has_relus_only(model: ModelSpec) -> bool:
+    """Whether the network's non-linearities are ReLU, as far as its name says."""
+    if isinstance(model, Timm | Mimo):
+        return RELU_FAMILIES.match(model.name) is not None
+    return not isinstance(model, FrozenHead) or RELU_FAMILIES.match(model.backbone) is not None
 
 
 def has_dropout(model: ModelSpec) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from trainables.spec.attentive import AttentiveMaps
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import content_key
 from trainables.spec.versions import VERSIONS
@@ -197,7 +198,7 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-NetworkTask: TypeAlias = Evaluation | Temperature | Calibration | Laplace | McDropout | Snapshots | Aopc
+NetworkTask: TypeAlias = Evaluation | Temperature | Calibration | Laplace | McDropout | Snapshots | Aopc | AttentiveMaps
 PosthocSpec: TypeAlias = NetworkTask | Ensemble | PixelBaseline
 
 
