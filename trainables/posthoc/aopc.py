@@ -18,6 +18,7 @@ from trainables.explain.grad_cam import grad_cam, upsample
 from trainables.explain.inference import inference_copy
 from trainables.explain.localisation import localise
 from trainables.models.classifier import Classifier
+from trainables.posthoc.compared import compared_images
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
 from trainables.predictions import Predictions
 from trainables.spec import Aopc
@@ -37,7 +38,7 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
 
     Tensors: `curve`, `random_curve`, `aopc_by_step`, `random_aopc_by_step` [L + 1]; `aopc_per_image`,
     `random_aopc_per_image`, `rows` [images] (rows of the split); and a small gallery of `gallery/pixels`, `/maps`,
-    `/masks` [up to 8, height, width] with `/predicted`, `/targets`, `/rows`.
+    `/masks` [up to 8, height, width] with `/predicted`, `/targets`, `/rows`; and the images of `compared_images`.
 
     Raises:
         ValueError: images and predictions of the split are not in the same order, or images have several labels.
@@ -68,7 +69,9 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
     with _timed(seconds, "localisation"):
         found, localisation_remarks = _localisation(images, rows, maps)
     with _timed(seconds, "gallery"):
-        gallery = _gallery(classifier, images, order, predicted)
+        gallery = _gallery(classifier, images, order, predicted) | compared_images(
+            images, order, predicted, lambda some, of: predicted_class_maps(classifier, images, some, of)
+        )
     metrics = _perturbation_metrics(scores) | found
     return PosthocResult(
         metrics={f"{task.split}/{name}": value for name, value in metrics.items()},

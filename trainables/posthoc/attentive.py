@@ -14,6 +14,7 @@ from trainables.explain.attentive import Responses, attentive_responses
 from trainables.explain.methods import require_method
 from trainables.models.classifier import Classifier
 from trainables.posthoc.aopc import intensities, seeded_order
+from trainables.posthoc.compared import in_turn_of_classes
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
 from trainables.spec import AttentiveMaps
 
@@ -67,18 +68,10 @@ def shown_rows(
 ) -> NDArray[np.int64]:
     """Rows of correctly predicted images and then of wrong ones, each in turn of the classes; half and half where possible."""
     is_right = predicted[order] == targets[order]
-    right, wrong = (_in_turn_of_classes(order[some], targets) for some in (is_right, ~is_right))
+    right, wrong = (in_turn_of_classes(order[some], targets) for some in (is_right, ~is_right))
     most_wrong = max(count // 2, count - len(right))
     wrong = wrong[:most_wrong]
     return np.concatenate([right[: count - len(wrong)], wrong])
-
-
-def _in_turn_of_classes(rows: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.int64]:
-    turn: dict[int, int] = {}
-    turns = np.zeros(len(rows), dtype=np.int64)
-    for place, row in enumerate(rows):
-        turns[place] = turn[int(targets[row])] = turn.get(int(targets[row]), -1) + 1
-    return rows[np.lexsort((targets[rows], turns))]
 
 
 def _responses(classifier: Classifier, image: Tensor, units: int) -> Responses:
