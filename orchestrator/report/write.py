@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.figures.words import metric_label
 from orchestrator.report import origin, pictures
+from orchestrator.report.attentive import attentive_tiles
 from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
+from orchestrator.report.comparison import area_comparison, grid_comparison, overlays
 from orchestrator.report.ensembles import ensemble_entries
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
@@ -78,6 +80,10 @@ def content(findings: Findings) -> dict[str, Any]:
         "parallel": pictures.parallel_picture(findings, studio),
         "perturbation": pictures.perturbation_pictures(findings, studio),
         "saliency": saliency_tiles(findings),
+        "areas": area_comparison(findings, studio),
+        "grid": grid_comparison(findings),
+        "overlays": overlays(findings),
+        "attentive": attentive_tiles(findings),
         "by_class": by_class(findings),
         "best": findings.best,
         "data": origin.data_counts(findings),

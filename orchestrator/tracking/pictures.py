@@ -12,9 +12,10 @@ from orchestrator.computation import predictions_file
 from orchestrator.storage.ledger import Row
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from orchestrator.tracking.protocol import Artifact
-from trainables.spec import NetworkTask
+from trainables.spec import AttentiveMaps, NetworkTask
 
 if TYPE_CHECKING:
+    from orchestrator.figures.attentive import Attentive
     from trainables.metrics import ReliabilityCurve
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ def network_pictures(store: Store, row: Row, results: Mapping[NetworkTask, Manif
         name = task.name or task.kind
         if task.kind == "aopc":
             pictures |= _of_explanations(store, row.key, manifest.key, name)
+        elif task.kind == "attentive":
+            pictures |= _of_units(store, row.key, manifest.key, task, row.name)
         elif task.kind == "temperature":
             before, after = (row.key, predictions_file(SPLIT)), (manifest.key, predictions_file(SPLIT))
             pictures |= _of_reliability(store, {"as trained": before, "temperature": after}, row.name)
@@ -126,10 +129,47 @@ def _of_explanations(store: Store, network: str, key: str, name: str) -> dict[st
         classes = store.manifest(network).meta["classes"]
         return saliency_grid(load_tensors(store.folder(key) / TENSORS), classes, title="truth and prediction")
 
+    def draw_overlays() -> bytes:
+        from orchestrator.figures.compared import overlays_picture
+        from orchestrator.figures.saliency import explained_images
+
+        classes = store.manifest(network).meta["classes"]
+        images = list(explained_images(load_tensors(store.folder(key) / TENSORS), classes))
+        return overlays_picture(images, title="Grad-CAM at several opacities")
+
     return {
         f"figures/{name}_curve.png": _picture(f"{key}-curve", draw_curves),
         f"figures/{name}_saliency.png": _picture(f"{key}-saliency", draw_maps),
+        f"figures/{name}_overlays.png": _picture(f"{key}-overlays", draw_overlays),
     }
+
+
+def _of_units(store: Store, network: str, key: str, task: AttentiveMaps, title: str) -> dict[str, Artifact]:
+    """Attentive maps together, and unit by unit."""
+    if not _has_file(store, key, TENSORS):
+        return {}
+
+    def images() -> list[Attentive]:
+        from orchestrator.figures.attentive import attentive_images
+
+        classes = store.manifest(network).meta["classes"]
+        return list(attentive_images(load_tensors(store.folder(key) / TENSORS), classes))
+
+    def draw() -> bytes:
+        from orchestrator.figures.attentive import attentive_picture
+
+        return attentive_picture(images(), title=f"{title}, attentive response maps: truth and prediction")
+
+    def draw_units(shown: int) -> bytes:
+        from orchestrator.figures.attentive import units_picture
+
+        return units_picture(images(), shown, title=f"{title}, the {shown} most activated units")
+
+    pictures = {f"figures/{task.name}.png": _picture(f"{key}-dominant", draw)}
+    for shown in task.shown:
+        path = f"figures/{task.name}_top_{shown}.png"
+        pictures[path] = _picture(f"{key}-top-{shown}", functools.partial(draw_units, shown))
+    return pictures
 
 
 def _has_file(store: Store, key: str, name: str) -> bool:

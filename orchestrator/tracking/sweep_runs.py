@@ -16,6 +16,7 @@ from orchestrator.tracking.evaluation_run import evaluation_run
 from orchestrator.tracking.explanation_run import explanation_run
 from orchestrator.tracking.identity import milliseconds
 from orchestrator.tracking.network_run import NetworkFacts, network_run
+from orchestrator.tracking.comparison import sweep_pictures
 from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, text_artifact
 from trainables.spec import posthoc_key
 
@@ -52,6 +53,7 @@ class SweepRuns:
         artifacts: dict[str, Artifact] = {}
         for key in {row.data_key for row in rows}:
             artifacts |= self._about_data(key)
+        pictures = {} if state == "running" else sweep_pictures(self._store, self._ledger, self._explained(definition, rows))
         return RunUpdate(
             key=self._ledger.name,
             name=self._ledger.name,
@@ -66,8 +68,14 @@ class SweepRuns:
                 "orchestrator.best": _best(definition, rows),
                 **{f"orchestrator.{name}": _text(definition[name]) for name in PARENT_TAGS if name in definition},
             },
-            artifacts={"sweep.json": text_artifact(json.dumps(definition, indent=1)), **artifacts},
+            artifacts={"sweep.json": text_artifact(json.dumps(definition, indent=1)), **artifacts, **pictures},
         )
+
+    def _explained(self, definition: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
+        """Keys of the results that trials are compared by; they name the pictures."""
+        tasks = [task for task in network_tasks(definition) if task.kind == "aopc"]
+        keys = [posthoc_key(task, [row.network]) for task in tasks for row in rows if row.state == "completed"]
+        return sorted(key for key in set(keys) if self._manifest(key))
 
     def _ended(self, rows: Sequence[Row]) -> float:
         """When the last thing was computed; a later start that finds everything done does not move it."""
