@@ -17,7 +17,7 @@ from orchestrator.figures.saliency import heat_colours
 from orchestrator.report.findings import Findings
 from orchestrator.report.saliency import data_uri
 
-SIDE, UNIT_SIDE = 224, 144
+SIDE, UNIT_SIDE = 288, 144
 TASK = "attentive"
 
 

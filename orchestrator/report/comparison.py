@@ -15,8 +15,8 @@ from orchestrator.report.pictures import Studio
 from orchestrator.report.saliency import data_uri
 from orchestrator.storage.ledger import Ledger
 
-SIDE = 192
-"""Pixels of a picture in a grid."""
+SIDE, LARGE_SIDE = 192, 288
+"""Pixels of a picture in a grid, and of one that stands for itself."""
 
 
 def area_comparison(findings: Findings, studio: Studio) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def overlays(findings: Findings, alphas: Sequence[float] = ALPHAS) -> dict[str, 
             "predicted": image.predicted,
             "is_right": image.is_right,
             "uris": [
-                data_uri(image.pixels, SIDE),
-                *(data_uri(blended(image.pixels, image.heat, alpha), SIDE) for alpha in alphas),
+                data_uri(image.pixels, LARGE_SIDE),
+                *(data_uri(blended(image.pixels, image.heat, alpha), LARGE_SIDE) for alpha in alphas),
             ],
         }
         for image in images
