@@ -92,9 +92,7 @@ def area_curves(networks: Sequence[ComparedNetwork]) -> list[AreaCurve]:
     from orchestrator.figures.compared import AreaCurve
 
     return [
-        AreaCurve(
-            name=each.name, by_step=each.tensors["aopc_by_step"], random=each.tensors["random_aopc_by_step"]
-        )
+        AreaCurve(name=each.name, by_step=each.tensors["aopc_by_step"], random=each.tensors["random_aopc_by_step"])
         for each in networks
         if "aopc_by_step" in each.tensors
     ]

@@ -94,7 +94,9 @@ def _sweep_and_images(storage: Path, names: Sequence[str]) -> tuple[Ledger, list
     first, others = names[0], names[1:]
     is_sweep = first in {ledger.name for ledger in ledgers(storage)}
     if is_sweep and not others:
-        raise click.UsageError(f"explain takes images, and was given the sweep {first!r} alone. Name an image or a folder.")
+        raise click.UsageError(
+            f"explain takes images, and was given the sweep {first!r} alone. Name an image or a folder."
+        )
     if is_sweep or (others and not Path(first).exists()):
         return find_sweep(storage, first), [Path(name) for name in others]
     return find_sweep(storage, None), [Path(name) for name in names]

@@ -52,7 +52,9 @@ def best_ensemble(store: Store, ledger: Ledger) -> Chosen:
         ValueError: there is none.
     """
     objective = objectives_of(ledger.definition())[0]
-    values = {row.key: row.metrics.get(objective.metric) for row in result_rows(store, ledger) if row.kind == "ensemble"}
+    values = {
+        row.key: row.metrics.get(objective.metric) for row in result_rows(store, ledger) if row.kind == "ensemble"
+    }
     known = [each for each in ensembles(store, ledger) if len(set(each.members)) > 1]
     if not known:
         raise ValueError(

@@ -23,7 +23,7 @@ from orchestrator.external.predict import Predictor, Progress, Seen, load_predic
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from trainables.data.any_folder import find_images
-from trainables.data.problems import BadImage, several
+from trainables.data.problems import several
 from trainables.spec import VERSIONS, content_key, nearest
 
 if TYPE_CHECKING:
@@ -147,7 +147,9 @@ def _some(call: _Call, files: Sequence[tuple[Path, str]], skip_bad: bool) -> Ite
     bad = [problem for _, _, each in seen for problem in each.problems if problem is not None]
     if bad and not skip_bad:
         raise type(bad[0])(
-            f"{several(bad)} With --skip-bad, images that cannot be read are told and left out.", bad[0].kind, bad[0].path
+            f"{several(bad)} With --skip-bad, images that cannot be read are told and left out.",
+            bad[0].kind,
+            bad[0].path,
         )
     for root, name, each in seen:
         problem = each.problems[0]

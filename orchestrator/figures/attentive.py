@@ -125,13 +125,17 @@ def units_picture(images: Sequence[Attentive], shown: int, title: str = "") -> b
     _require(images)
     count = min(shown, len(images[0].individual))
     if not count:
-        raise ValueError("units_picture() got images without maps of single units. Ask for some: AttentiveMaps(shown=(5,)).")
+        raise ValueError(
+            "units_picture() got images without maps of single units. Ask for some: AttentiveMaps(shown=(5,))."
+        )
     figure = _titled(new_figure(1.65 * (count + 1), 1.95 * len(images) + 0.5), title)
     panels = figure.subplots(len(images), count + 1, squeeze=False)
     for row, image in zip(panels, images, strict=True):
         show_pixels(row[0], image.pixels, _classes(image), colour=_colour(image), size=7.5)
         for place, axes in enumerate(row[1:]):
-            show_pixels(axes, dimmed(image.pixels), f"unit {image.units[place]}\n{image.activations[place]:.3g}", size=7.5)
+            show_pixels(
+                axes, dimmed(image.pixels), f"unit {image.units[place]}\n{image.activations[place]:.3g}", size=7.5
+            )
             axes.imshow(heat_colours(image.individual[place]))
     return png_bytes(figure)
 

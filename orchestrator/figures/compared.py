@@ -144,7 +144,9 @@ def grid_picture(grid: Grid, title: str = "") -> bytes:
                 continue
             pixels, heat, predicted = row.cells[number]
             is_right = predicted == target
-            show_pixels(axes, blended(pixels, heat, OPACITY), f"→ {predicted}", size=7.5, colour=GOOD if is_right else BAD)
+            show_pixels(
+                axes, blended(pixels, heat, OPACITY), f"→ {predicted}", size=7.5, colour=GOOD if is_right else BAD
+            )
     return png_bytes(figure)
 
 

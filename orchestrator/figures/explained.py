@@ -152,7 +152,9 @@ def _draw_probabilities(axes: Axes, told: Mapping[str, Any]) -> None:
     axes.scatter(before, places, marker="|", s=260, color=INK, linewidths=1.8, label="before calibration", zorder=3)
     for place, name in zip(places, names, strict=True):
         axes.text(0, place - 0.42, plain(_short(name, 28)), fontsize=9.5, color=INK, va="bottom")
-        axes.text(1.0, place - 0.42, f"{told['calibrated'][name]:.3f}", fontsize=9.5, color=INK, ha="right", va="bottom")
+        axes.text(
+            1.0, place - 0.42, f"{told['calibrated'][name]:.3f}", fontsize=9.5, color=INK, ha="right", va="bottom"
+        )
     axes.set(xlim=(0, 1), ylim=(max(len(names), 3) - 0.3, -0.9), yticks=[])
     axes.set_xlabel(f"probability, calibrated (temperature {told['temperature']:.2f})", fontsize=9.5, color=MUTED)
     axes.spines["left"].set_color(GRID)

@@ -39,7 +39,9 @@ def blended(pixels: NDArray[np.uint8], heat: NDArray[np.floating], alpha: float)
     return np.round((1 - alpha) * grey + alpha * even_colours(heat)).astype(np.uint8)
 
 
-def show_pixels(axes: Axes, pixels: NDArray[np.uint8], title: str = "", *, colour: str = INK, size: float = 9.5) -> None:
+def show_pixels(
+    axes: Axes, pixels: NDArray[np.uint8], title: str = "", *, colour: str = INK, size: float = 9.5
+) -> None:
     """A grey or coloured picture with a line or two above it, and no frame."""
     axes.set_axis_off()
     if pixels.ndim == 2:

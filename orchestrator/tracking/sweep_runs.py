@@ -11,12 +11,12 @@ from typing import Any
 from orchestrator.results import best_row, network_tasks, objective_value, objectives_of
 from orchestrator.storage.ledger import Ledger, Row, SweepState
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
+from orchestrator.tracking.comparison import sweep_pictures
 from orchestrator.tracking.ensemble_run import ensemble_run
 from orchestrator.tracking.evaluation_run import evaluation_run
 from orchestrator.tracking.explanation_run import explanation_run
 from orchestrator.tracking.identity import milliseconds
 from orchestrator.tracking.network_run import NetworkFacts, network_run
-from orchestrator.tracking.comparison import sweep_pictures
 from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, text_artifact
 from trainables.spec import posthoc_key
 
@@ -53,7 +53,9 @@ class SweepRuns:
         artifacts: dict[str, Artifact] = {}
         for key in {row.data_key for row in rows}:
             artifacts |= self._about_data(key)
-        pictures = {} if state == "running" else sweep_pictures(self._store, self._ledger, self._explained(definition, rows))
+        pictures = (
+            {} if state == "running" else sweep_pictures(self._store, self._ledger, self._explained(definition, rows))
+        )
         return RunUpdate(
             key=self._ledger.name,
             name=self._ledger.name,

@@ -13,9 +13,7 @@ from trainables.spec.trial import TrialSpec
 OF_SOME_NETWORKS = ("mc_dropout", "snapshots", "laplace", "attentive")
 """Kinds of tasks that are not defined for every network."""
 
-RELU_FAMILIES = re.compile(
-    r"(wide_)?res(net|next)(v2_)?\d|densenet(blur)?\d|vgg\d|regnetx_|dla\d|hrnet_w|inception_v3"
-)
+RELU_FAMILIES = re.compile(r"(wide_)?res(net|next)(v2_)?\d|densenet(blur)?\d|vgg\d|regnetx_|dla\d|hrnet_w|inception_v3")
 """Names of timm's networks that have no other non-linearity than ReLU; the task itself looks once more."""
 
 PAPERS_WITH_DROPOUT = ("p0", "p1_large", "p4_deeper")

@@ -29,9 +29,7 @@ class AttentiveMaps:
 
     def __post_init__(self) -> None:
         if self.units < 1 or self.images < 1:
-            raise ValueError(
-                f"posthoc/attentive has units {self.units} and images {self.images}; each is 1 or more."
-            )
+            raise ValueError(f"posthoc/attentive has units {self.units} and images {self.images}; each is 1 or more.")
         if any(not 1 <= number <= self.units for number in self.shown):
             raise ValueError(
                 f"posthoc/attentive/shown is {self.shown}; each is 1 or more and at most posthoc/attentive/units, which is "

@@ -70,7 +70,7 @@ def test_members_are_shown_with_what_each_says(copied, image, tmp_path):
 
 def test_the_best_ensemble_gives_the_members_where_none_is_named(copied, image, tmp_path):
     assert explain(copied, "tiny", [image], members=True, out=tmp_path).kind == "ensemble"
-    with pytest.raises(ValueError, match="--members: trial-000. is a single network"):
+    with pytest.raises(ValueError, match=r"--members: trial-000. is a single network"):
         explain(copied, "tiny", [image], members=True, network=predict(copied, "tiny", image).attrs["name"])
     with pytest.raises(ValueError, match="no ensemble of two networks or more"):
         explain(copied, "embedded", [image], members=True)

@@ -78,7 +78,17 @@ def test_mistakes_are_one_paragraph(copied, image, tmp_path):
 
 def test_skipped_images_are_exit_code_1(copied, image, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
-    words = ("explain", "tiny", image, tmp_path / "bad.png", "--storage", copied, "--out", tmp_path / "out", "--skip-bad")
+    words = (
+        "explain",
+        "tiny",
+        image,
+        tmp_path / "bad.png",
+        "--storage",
+        copied,
+        "--out",
+        tmp_path / "out",
+        "--skip-bad",
+    )
     said = orchestrator(*words)
     assert said.code == 1, said
     assert "left out: " in said.out

@@ -65,7 +65,13 @@ def test_right_images_come_first_in_turn_of_classes_and_fill_up_what_wrong_ones_
 
 @pytest.mark.parametrize(
     "model",
-    [SmallCNN(), PaperCNN(name="p4_deeper"), Timm(name="resnet10t"), Timm(name="densenet121"), Timm(name="regnetx_002")],
+    [
+        SmallCNN(),
+        PaperCNN(name="p4_deeper"),
+        Timm(name="resnet10t"),
+        Timm(name="densenet121"),
+        Timm(name="regnetx_002"),
+    ],
 )
 def test_networks_of_relu_are_known_by_their_description(model: ModelSpec) -> None:
     assert why_undefined(AttentiveMaps(), TrialSpec(data=Synthetic(), model=model)) == ""
