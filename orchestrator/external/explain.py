@@ -125,7 +125,7 @@ def _chosen(store: Store, ledger: Ledger, network: str | None, members: bool) ->
         chosen = named(store, ledger, network)
     else:
         chosen = best_ensemble(store, ledger) if members else best_network(store, ledger)
-    if members and len(chosen.members) < 2:
+    if members and len(set(chosen.members)) < 2:
         raise ValueError(
             f"--members: {chosen.name} is a single network and has none. Name an ensemble with --network, or leave --network "
             "out for the best one."

@@ -143,7 +143,10 @@ def save_maps(folder: Path, pixels: NDArray[np.uint8], maps: NDArray[np.float32]
     import numpy as np
     from safetensors.numpy import save_file
 
-    arrays = {"pixels": np.ascontiguousarray(pixels), "maps": np.ascontiguousarray(maps.astype(np.float16))}
+    arrays: dict[str, NDArray[Any]] = {
+        "pixels": np.ascontiguousarray(pixels),
+        "maps": np.ascontiguousarray(maps.astype(np.float16)),
+    }
     save_file(arrays, folder / TENSORS)
 
 

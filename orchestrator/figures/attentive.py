@@ -46,11 +46,11 @@ class Attentive:
     """
 
     pixels: NDArray[np.uint8]
-    dominant: NDArray[np.floating]
+    dominant: NDArray[np.float64]
     winners: NDArray[np.integer]
     units: tuple[int, ...]
     activations: tuple[float, ...]
-    individual: NDArray[np.floating]
+    individual: NDArray[np.float64]
     target: str
     predicted: str
 
@@ -158,10 +158,11 @@ def draw_attentive(figure: FigureBase, image: Attentive, colours: Mapping[int, s
     key.legend(handles=handles, frameon=False, fontsize=8.5, labelcolor=INK, loc="center left", handlelength=1)
 
 
-def _share(response: NDArray[np.floating]) -> NDArray[np.floating]:
+def _share(response: NDArray[np.floating]) -> NDArray[np.float64]:
     positive = np.maximum(response.astype(float), 0)
     brightest = float(np.percentile(positive, BRIGHTEST)) or float(positive.max())
-    return np.minimum(positive / max(brightest, 1e-12), 1.0)
+    share: NDArray[np.float64] = np.minimum(positive / max(brightest, 1e-12), 1.0)
+    return share
 
 
 def dimmed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -77,8 +77,7 @@ def draw_areas(figure: FigureBase, curves: Sequence[AreaCurve], title: str = "")
     order = [*reversed(range(len(handles) - 1)), len(handles) - 1]  # they were drawn with the best one on top
     names = [plain(labels[place]) for place in order]
     lines = [handles[place] for place in order]
-    beside = {"frameon": False, "fontsize": 9.5, "labelcolor": INK, "loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-    axes.legend(lines, names, **beside)
+    axes.legend(lines, names, frameon=False, fontsize=9.5, labelcolor=INK, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def areas_picture(curves: Sequence[AreaCurve], table: Sequence[Sequence[str]], title: str = "") -> bytes:
@@ -90,7 +89,7 @@ def areas_picture(curves: Sequence[AreaCurve], table: Sequence[Sequence[str]], t
     if not curves:
         raise ValueError("areas_picture() got no curve: no network has an AOPC.")
     figure = new_figure(8.4, 4.2 + 0.27 * len(table))
-    upper, lower = figure.subfigures(2, 1, height_ratios=(4.0, 0.2 + 0.27 * len(table)))
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(4.0, 0.2 + 0.27 * len(table)))[:, 0]
     draw_areas(upper, curves, title)
     _draw_table(lower.subplots(), table)
     return png_bytes(figure)

@@ -166,7 +166,7 @@ def _colour_bar(figure: Figure, axes: Axes) -> None:
 
     bar = figure.colorbar(ScalarMappable(cmap=EVEN), ax=axes, fraction=0.045, pad=0.02, ticks=(0, 1))
     bar.ax.set_yticklabels(["low", "high"], fontsize=9, color=MUTED)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _short(text: str, most: int = 16) -> str:

@@ -24,7 +24,8 @@ def even_colours(heat: NDArray[np.floating]) -> NDArray[np.uint8]:
     import matplotlib
 
     colours = matplotlib.colormaps[EVEN](np.asarray(heat, dtype=float))
-    return np.round(colours[..., :3] * 255).astype(np.uint8)
+    opaque: NDArray[np.uint8] = np.round(colours[..., :3] * 255).astype(np.uint8)
+    return opaque
 
 
 def blended(pixels: NDArray[np.uint8], heat: NDArray[np.floating], alpha: float) -> NDArray[np.uint8]:

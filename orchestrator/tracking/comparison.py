@@ -15,7 +15,8 @@ def sweep_pictures(store: Store, ledger: Ledger, results: Sequence[str]) -> dict
     """AOPC by step with the final table, and maps of the same images; none before two networks are explained.
 
     Args:
-        store, ledger: of the sweep; read when a picture is sent.
+        store: with the results, read when a picture is sent.
+        ledger: of the sweep.
         results: keys of the AOPC results, which name the pictures.
     """
     if len(results) < 2:

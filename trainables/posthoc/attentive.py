@@ -54,7 +54,7 @@ def run(task: AttentiveMaps, network: TrainedNetwork) -> PosthocResult:
         "gallery/rows": torch.from_numpy(rows),
         **_gallery(responses, max(task.shown, default=0)),
     }
-    winning = [float(len(each.winners.unique())) for each in responses]
+    winning = [float(len(torch.unique(each.winners))) for each in responses]
     return PosthocResult(
         metrics={f"{task.split}/winning_units": float(np.mean(winning)) if winning else None},
         tensors=tensors,

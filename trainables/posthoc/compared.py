@@ -36,9 +36,10 @@ def compared_images(
     rows = in_turn_of_classes(order, images.targets)[:COMPARED_IMAGES]
     targets = torch.from_numpy(np.array(images.targets))
     maps = explain(rows, targets)
+    height, width = images.pixels.shape[1:]
     return {
         "compared/pixels": torch.from_numpy(np.array(images.pixels[rows])),
-        "compared/maps": upsample(maps[:, None], images.pixels.shape[1:])[:, 0],
+        "compared/maps": upsample(maps[:, None], (height, width))[:, 0],
         "compared/targets": targets[rows],
         "compared/predicted": predicted[rows],
         "compared/ids": torch.tensor([_number(images.image_ids[row]) for row in rows]),
