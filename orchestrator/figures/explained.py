@@ -54,8 +54,8 @@ def explanation_picture(told: Mapping[str, Any], pixels: NDArray[np.uint8], maps
     """The image, the map over it, and the probabilities before and after calibration."""
     figure = new_figure(11.2, 4.3)
     figure.suptitle(plain(_headline(told)), fontsize=11.5, color=INK, x=0.01, ha="left")
-    image, overlay, words = figure.subplots(1, 3, gridspec_kw={"width_ratios": (1, 1.09, 1)})
-    show_pixels(image, pixels, "radiograph, as the network is shown it")
+    image, overlay, words = figure.subplots(1, 3, gridspec_kw={"width_ratios": (1, 1.05, 1)})
+    show_pixels(image, pixels, "radiograph")
     show_pixels(overlay, blended(pixels, scaled_mean(maps), 0.5), _map_title(told, len(maps)))
     _colour_bar(figure, overlay)
     _draw_probabilities(words, told)
@@ -90,11 +90,8 @@ def members_picture(told: Mapping[str, Any], pixels: NDArray[np.uint8], maps: ND
         axes.set_axis_off()
     for axes, heat, member in zip(panels[:-1].flat, distinct, told["members"], strict=False):
         times = f" (counts {member['weight']}x)" if member["weight"] > 1 else ""
-        title = f"{member['name']}{times}\npredicts {_short(member['predicted'])}"
-        if member["predicted"] != told["explained_class"] or told["method"] == "attentive":
-            title += f"\n{_short(told['explained_class'])} {member['probability']:.2f}"
-        else:
-            title += f", {member['probability']:.2f}\n"
+        said = f"predicts {_short(member['predicted'])}"
+        title = f"{member['name']}{times}\n{said}\n{_short(told['explained_class'])} {member['probability']:.2f}"
         show_pixels(axes, blended(pixels, heat, 0.5), title, size=8.5)
     show_pixels(panels[-1, 0], pixels, "radiograph\n", size=8.5)
     for axes, (name, (note, heat)) in zip(panels[-1, 1:], pooled.items(), strict=True):
@@ -142,7 +139,9 @@ def _map_title(told: Mapping[str, Any], members: int) -> str:
 
 def _draw_probabilities(axes: Axes, told: Mapping[str, Any]) -> None:
     """A bar a class after calibration, and a mark where it was before."""
-    names = sorted(told["calibrated"], key=lambda name: -told["calibrated"][name])[:MOST_CLASSES]
+    names = sorted(told["calibrated"], key=lambda name: -told["calibrated"][name])
+    explained = told["explained_class"]
+    names = names[:MOST_CLASSES] if explained in names[:MOST_CLASSES] else [*names[: MOST_CLASSES - 1], explained]
     places = np.arange(len(names))
     style(axes)
     axes.grid(visible=False, axis="y")
