@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.audit import Audit
     from orchestrator.external.evaluation import Evaluation
+    from orchestrator.external.explanation import Explained
     from trainables.data.check import Check
 
 STORAGE = Path(os.environ.get("ORCHESTRATOR_STORAGE", "runs"))
@@ -165,6 +166,45 @@ def predict(
     from orchestrator.external.predict import predict as predict_on
 
     return predict_on(Path(storage), find_sweep(Path(storage), sweep).name, Path(place), network=network)
+
+
+def explain(
+    sweep: str | None,
+    images: Path | str | Sequence[Path | str],
+    *,
+    storage: Path | str = STORAGE,
+    method: str = "grad_cam",
+    of_class: str | None = None,
+    network: str | None = None,
+    members: bool = False,
+    out: Path | str | None = None,
+) -> Explained:
+    """What the sweep's best network looks at in images of your own, as pictures and numbers: `orchestrator explain`.
+
+    Args:
+        sweep: its name; the newest if None.
+        images: an image, a folder, or several of them.
+        storage: folder of sweeps and artifacts.
+        method: one of `trainables.explain.METHODS`.
+        of_class: the class to explain; the most probable one of each image if left out.
+        network: name or key of a network or ensemble.
+        members: also draw each member's map, and what members have in common; of the best ensemble if no network is named.
+        out: folder of the pictures; `explained` in the sweep's own folder if left out.
+
+    Raises:
+        ValueError: a mistake in the call, or an image that cannot be read.
+        MachineError: storage is in the way. A tracking server that is away is none: the next start of the sweep sends the run.
+    """
+    from orchestrator.external.explain import explain as explain_images
+    from orchestrator.sweep.session import bring_up_to_date
+
+    name = find_sweep(Path(storage), sweep).name
+    places = [images] if isinstance(images, str | Path) else list(images)
+    found = explain_images(
+        storage, name, places, method=method, of_class=of_class, network=network, members=members, out=out
+    )
+    bring_up_to_date(Path(storage), name)
+    return found
 
 
 def audit(sweep: str | None = None, *, storage: Path | str = STORAGE) -> Audit:

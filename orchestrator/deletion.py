@@ -71,6 +71,7 @@ def used_keys(store: Store, ledger: Ledger) -> set[str]:
         keys |= {posthoc_key(task, [row.network]) for task in tasks}
     for evaluation in ledger.evaluations().values():
         keys |= set(evaluation["artifacts"])
+    keys |= set(ledger.explanations())
     return keys
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from trainables.spec import (
     Aopc,
     AopcStability,
+    AttentiveMaps,
     Ensemble,
     EnsembleMaps,
     Evaluation,
@@ -19,7 +20,7 @@ from trainables.spec import (
     nearest,
 )
 
-WITHOUT_PREDICTIONS = (Evaluation, Aopc, AopcStability, ExplanationScores, MemberMaps)
+WITHOUT_PREDICTIONS = (Evaluation, Aopc, AopcStability, ExplanationScores, MemberMaps, AttentiveMaps)
 """Tasks that leave no predictions of their own to pool."""
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": ("orchestrator.cli.evaluate", "Evaluate a sweep's networks on another data folder."),
     "predict": ("orchestrator.cli.predict", "Predict a folder of images with a sweep's best network."),
     "localise": ("orchestrator.cli.localise", "Score a network's maps against masks of your own."),
+    "explain": ("orchestrator.cli.explain", "Show what a sweep's best network looks at in your own images."),
     "audit": ("orchestrator.cli.audit", "Check that nothing is doubled, missing or orphaned."),
     "list": ("orchestrator.cli.list", "List the search spaces that exist by name."),
     "ui": ("orchestrator.cli.ui", "Open the MLflow user interface on this machine."),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.results import best_row, objectives_of
+from orchestrator.results import best_row, objectives_of, result_rows
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
 from trainables.spec import nearest
@@ -43,6 +43,26 @@ def best_network(store: Store, ledger: Ledger) -> Chosen:
             f"network. Go on with it (the same `orchestrator sweep` again), or look at `orchestrator status {ledger.name}`."
         )
     return _network(best)
+
+
+def best_ensemble(store: Store, ledger: Ledger) -> Chosen:
+    """The ensemble of two networks or more that is best on val by the first objective; the first of equals.
+
+    Raises:
+        ValueError: there is none.
+    """
+    objective = objectives_of(ledger.definition())[0]
+    values = {
+        row.key: row.metrics.get(objective.metric) for row in result_rows(store, ledger) if row.kind == "ensemble"
+    }
+    known = [each for each in ensembles(store, ledger) if len(set(each.members)) > 1]
+    if not known:
+        raise ValueError(
+            f"The sweep {ledger.name!r} has no ensemble of two networks or more, so there are no members. Let it train some: "
+            f"`orchestrator posthoc {ledger.name} --tasks ensemble_top_4`."
+        )
+    scored = [each for each in known if values.get(each.key) is not None]
+    return min(scored, key=lambda each: objective.signed(values[each.key] or 0.0), default=known[0])
 
 
 def networks(store: Store, ledger: Ledger, *, every_trial: bool = False) -> list[Chosen]:

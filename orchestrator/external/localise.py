@@ -43,7 +43,7 @@ def localise_against(
     from trainables.data.mask_folder import find_masks, read_masks
     from trainables.explain.aggregate import scaled
     from trainables.explain.methods import require_method
-    from trainables.posthoc.aopc import intensities
+    from trainables.posthoc.explained import intensities
     from trainables.posthoc.localisation import localisation_metrics
     from trainables.posthoc.map_members import NetworkMembers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,7 +18,10 @@ from trainables.data.any_folder import FoundImages, decode_some, find_images
 from trainables.data.problems import BadImage, several
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
+    from torch import Tensor
 
     from trainables.models import Classifier
     from trainables.unlabelled import Answers
@@ -27,6 +30,23 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 AT_ONCE = 256
 """Images that are decoded and predicted together; memory stays flat."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """Some images as the networks see them.
+
+    Attributes:
+        good: places of the images that could be read.
+        logits: [members, good images, classes], weights counted; None where no image could be read.
+        problems: one an image, or None.
+        pixels: by side, [good images, side, side] grey values.
+    """
+
+    good: list[int]
+    logits: Tensor | None
+    problems: list[BadImage | None]
+    pixels: Mapping[int, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,26 +80,35 @@ class Predictor:
         Returns:
             The places of the images that could be read, what the networks say of them, and a problem or None an image.
         """
+        seen = self.look(root, names)
+        return seen.good, None if seen.logits is None else self.told(seen.logits, self.temperature), seen.problems
+
+    def told(self, logits: Tensor, temperature: float) -> Answers:
+        """What logits [members, images, classes] say under a temperature; 1 is before calibration."""
+        from trainables.unlabelled import answer, answer_labels
+
+        return (answer_labels if self.multilabel else answer)(logits, temperature)
+
+    def look(self, root: Path, names: Sequence[str]) -> Seen:
+        """Decode some images and run every member over them."""
         import numpy as np
         import torch
 
         from trainables.predict import logits_of
-        from trainables.unlabelled import answer, answer_labels
 
         decoded = {size: decode_some(root, names, size) for size in {size for _, size in self.members}}
         some = next(iter(decoded.values()))
         good = [place for place, each in enumerate(some) if not isinstance(each, BadImage)]
         problems = [each if isinstance(each, BadImage) else None for each in some]
         if not good:
-            return [], None, problems
+            return Seen(good=[], logits=None, problems=problems, pixels={})
         pixels = {
             size: np.stack([one for one in each if not isinstance(one, BadImage)]) for size, each in decoded.items()
         }
         logits = []
         for (classifier, size), weight in zip(self.members, self.weights, strict=True):
             logits += [logits_of(classifier, pixels[size])[0]] * weight
-        said = (answer_labels if self.multilabel else answer)(torch.cat(logits), self.temperature)
-        return good, said, problems
+        return Seen(good=good, logits=torch.cat(logits), problems=problems, pixels=pixels)
 
 
 def predict(

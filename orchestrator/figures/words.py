@@ -64,6 +64,7 @@ TASKS = {
     "maps_laplace": "maps of Laplace samples",
     "maps_mc_dropout": "maps of MC dropout",
     "ensemble_maps": "maps of an ensemble",
+    "attentive": "attentive response maps",
     "ensemble": "ensemble",
     "calibrated_members": "temperature of each member",
 }

@@ -58,8 +58,8 @@ def _tile(image: Explained) -> SaliencyTile:
         is_right=image.is_right,
         width=width,
         height=height,
-        image=_data_uri(image.pixels),
-        heat=_data_uri(heat_colours(image.heat)),
+        image=data_uri(image.pixels),
+        heat=data_uri(heat_colours(image.heat)),
         outline=" ".join(_path(line) for line in lines),
     )
 
@@ -68,11 +68,12 @@ def _path(line: NDArray[np.float64]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) + "Z"
 
 
-def _data_uri(pixels: NDArray[Any]) -> str:
+def data_uri(pixels: NDArray[Any], largest_side: int = LARGEST_SIDE) -> str:
+    """Grey or coloured pixels as a PNG file for a page; a larger picture is reduced to that side."""
     from PIL import Image
 
     picture = Image.fromarray(pixels)
-    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    picture.thumbnail((largest_side, largest_side))
     buffer = io.BytesIO()
     picture.save(buffer, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

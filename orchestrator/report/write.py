@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.figures.words import metric_label
 from orchestrator.report import origin, pictures
+from orchestrator.report.attentive import attentive_tiles
 from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
+from orchestrator.report.comparison import area_comparison, grid_comparison, overlays
 from orchestrator.report.ensembles import ensemble_entries
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
@@ -96,6 +98,10 @@ def content(findings: Findings) -> dict[str, Any]:
         "saliency": saliency_tiles(findings),
         "stability": stability_tables(findings.results),
         "member_maps": maps_entries(findings, studio),
+        "areas": area_comparison(findings, studio),
+        "grid": grid_comparison(findings),
+        "overlays": overlays(findings),
+        "attentive": attentive_tiles(findings),
         "by_class": by_class(findings),
         "best": findings.best,
         "data": origin.data_counts(findings),

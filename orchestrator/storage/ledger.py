@@ -201,6 +201,14 @@ class Ledger:
         """Record an evaluation; its content is fixed by its key."""
         replace(self.folder / "evaluations" / f"{key}.json", json.dumps(evaluation, allow_nan=False))
 
+    def explanations(self) -> dict[str, dict[str, Any]]:
+        """Images of a user's own that were explained, by key; see `orchestrator.external.explanation.Explanation`."""
+        return {path.stem: _read(path) for path in sorted(self.folder.glob("explanations/*.json"))}
+
+    def write_explanation(self, key: str, explanation: dict[str, Any]) -> None:
+        """Record an explanation; its content is fixed by its key."""
+        replace(self.folder / "explanations" / f"{key}.json", json.dumps(explanation, allow_nan=False))
+
     def updated(self) -> float:
         """When anything was last written, seconds since 1970."""
         paths = [self.folder / "sweep.json", self.folder / "outcome.json", *self.folder.glob("rows/*.json")]

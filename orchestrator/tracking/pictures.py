@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,9 +13,10 @@ from orchestrator.figures.words import task_label
 from orchestrator.storage.ledger import Row
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
 from orchestrator.tracking.protocol import Artifact
-from trainables.spec import NetworkTask
+from trainables.spec import AttentiveMaps, NetworkTask
 
 if TYPE_CHECKING:
+    from orchestrator.figures.attentive import Attentive
     from trainables.metrics import ReliabilityCurve
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ def network_pictures(store: Store, row: Row, results: Mapping[NetworkTask, Manif
             pictures |= _of_doubt(store, manifest.key, row.name)
         elif task.kind == "member_maps":
             pictures |= maps_pictures(store, row.key, manifest.key, name)
+        elif task.kind == "attentive":
+            pictures |= _of_units(store, row.key, manifest.key, task, row.name)
         elif task.kind == "temperature":
             before, after = (row.key, predictions_file(SPLIT)), (manifest.key, predictions_file(SPLIT))
             pictures |= _of_reliability(store, {"as trained": before, "temperature": after}, row.name)
@@ -67,6 +71,20 @@ def maps_pictures(store: Store, network: str, key: str, name: str) -> dict[str, 
 
 def _is_rotated(store: Store, key: str) -> bool:
     return any(name.startswith("rotated_") for name in store.manifest(key).meta["metrics"])
+
+
+def explanation_pictures(store: Store, key: str, plain: Mapping[str, Any]) -> dict[str, Artifact]:
+    """An explained image: map and probabilities, the map at several opacities, and what members see."""
+
+    def draw(name: str) -> bytes:
+        from orchestrator.external.explanation import load_maps
+        from orchestrator.figures.explained import pictures_of
+
+        pixels, maps = load_maps(store, key, [member["weight"] for member in plain["members"]])
+        return pictures_of(plain, pixels, maps, members=True)[name]()
+
+    names = ("explanation", "overlays", *(["members"] if len(plain["members"]) > 1 else []))
+    return {f"figures/{name}.png": _picture(f"{key}-{name}", functools.partial(draw, name)) for name in names}
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
@@ -150,10 +168,47 @@ def _of_explanations(store: Store, network: str, key: str, name: str) -> dict[st
         classes = store.manifest(network).meta["classes"]
         return saliency_grid(load_tensors(store.folder(key) / TENSORS), classes, title="truth and prediction")
 
+    def draw_overlays() -> bytes:
+        from orchestrator.figures.compared import overlays_picture
+        from orchestrator.figures.saliency import explained_images
+
+        classes = store.manifest(network).meta["classes"]
+        images = list(explained_images(load_tensors(store.folder(key) / TENSORS), classes))
+        return overlays_picture(images, title="Grad-CAM at several opacities")
+
     return {
         f"figures/{name}_curve.png": _picture(f"{key}-curve", draw_curves),
         f"figures/{name}_saliency.png": _picture(f"{key}-saliency", draw_maps),
+        f"figures/{name}_overlays.png": _picture(f"{key}-overlays", draw_overlays),
     }
+
+
+def _of_units(store: Store, network: str, key: str, task: AttentiveMaps, title: str) -> dict[str, Artifact]:
+    """Attentive maps together, and unit by unit."""
+    if not _has_file(store, key, TENSORS):
+        return {}
+
+    def images() -> list[Attentive]:
+        from orchestrator.figures.attentive import attentive_images
+
+        classes = store.manifest(network).meta["classes"]
+        return list(attentive_images(load_tensors(store.folder(key) / TENSORS), classes))
+
+    def draw() -> bytes:
+        from orchestrator.figures.attentive import attentive_picture
+
+        return attentive_picture(images(), title=f"{title}, attentive response maps: truth and prediction")
+
+    def draw_units(shown: int) -> bytes:
+        from orchestrator.figures.attentive import units_picture
+
+        return units_picture(images(), shown, title=f"{title}, the {shown} most activated units")
+
+    pictures = {f"figures/{task.name}.png": _picture(f"{key}-dominant", draw)}
+    for shown in task.shown:
+        path = f"figures/{task.name}_top_{shown}.png"
+        pictures[path] = _picture(f"{key}-top-{shown}", functools.partial(draw_units, shown))
+    return pictures
 
 
 def _has_file(store: Store, key: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The runs that a sweep's ledger and store call for: the sweep, its networks, its ensembles, its evaluations."""
+"""The runs that a sweep's ledger and store call for: the sweep, its networks, its ensembles, its evaluations and explanations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from orchestrator.member_maps import ensemble_maps
 from orchestrator.results import best_row, network_tasks, objective_value, objectives_of
 from orchestrator.storage.ledger import Ledger, Row, SweepState
 from orchestrator.storage.store import Manifest, MissingArtifact, Store
+from orchestrator.tracking.comparison import sweep_pictures
 from orchestrator.tracking.ensemble_run import ensemble_run
 from orchestrator.tracking.evaluation_run import evaluation_run
+from orchestrator.tracking.explanation_run import explanation_run
 from orchestrator.tracking.identity import milliseconds
 from orchestrator.tracking.maps_run import maps_run
 from orchestrator.tracking.network_run import NetworkFacts, network_run
@@ -45,7 +47,7 @@ class SweepRuns:
     def updates(self) -> list[RunUpdate]:
         """All runs as they shall be, parents first."""
         definition, rows, state = self._ledger.definition(), self._ledger.rows(), self._ledger.state()
-        children = [*self._networks(definition, rows, state), *self._ensembles(), *self._evaluations()]
+        children = [*self._networks(definition, rows, state), *self._ensembles(), *self._loose()]
         children += [
             maps_run(self._store, self._ledger.name, each) for each in ensemble_maps(self._store, definition, rows)
         ]
@@ -56,6 +58,9 @@ class SweepRuns:
         artifacts: dict[str, Artifact] = {}
         for key in {row.data_key for row in rows}:
             artifacts |= self._about_data(key)
+        pictures = (
+            {} if state == "running" else sweep_pictures(self._store, self._ledger, self._explained(definition, rows))
+        )
         return RunUpdate(
             key=self._ledger.name,
             name=self._ledger.name,
@@ -70,8 +75,14 @@ class SweepRuns:
                 "orchestrator.best": _best(definition, rows),
                 **{f"orchestrator.{name}": _text(definition[name]) for name in PARENT_TAGS if name in definition},
             },
-            artifacts={"sweep.json": text_artifact(json.dumps(definition, indent=1)), **artifacts},
+            artifacts={"sweep.json": text_artifact(json.dumps(definition, indent=1)), **artifacts, **pictures},
         )
+
+    def _explained(self, definition: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
+        """Keys of the results that trials are compared by; they name the pictures."""
+        tasks = [task for task in network_tasks(definition) if task.kind == "aopc"]
+        keys = [posthoc_key(task, [row.network]) for task in tasks for row in rows if row.state == "completed"]
+        return sorted(key for key in set(keys) if self._manifest(key))
 
     def _ended(self, rows: Sequence[Row]) -> float:
         """When the last thing was computed; a later start that finds everything done does not move it."""
@@ -109,10 +120,15 @@ class SweepRuns:
         for key, plain in self._ledger.ensembles().items():
             yield ensemble_run(self._store, self._ledger.name, key, plain, self._manifest(key), key in failures)
 
-    def _evaluations(self) -> Iterator[RunUpdate]:
+    def _loose(self) -> Iterator[RunUpdate]:
+        """External evaluations and explained images."""
         for key, plain in self._ledger.evaluations().items():
             if key not in self._built:
                 self._built[key] = (key, evaluation_run(self._ledger.name, key, plain))
+            yield self._built[key][1]
+        for key, plain in self._ledger.explanations().items():
+            if key not in self._built:
+                self._built[key] = (key, explanation_run(self._store, self._ledger.name, key, plain))
             yield self._built[key][1]
 
     def _manifest(self, key: str) -> Manifest | None:

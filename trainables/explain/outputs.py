@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from trainables.explain.pooled import Pooled
 from trainables.models.classifier import Classifier
 from trainables.multilabel import log_odds_of
 from trainables.spec import FollowedOutput
 
-Followed: TypeAlias = Callable[[Classifier, Tensor], Tensor]
-"""From a network and images [batch, 1, height, width] to what is followed of every class or label, [batch, classes]."""
+Followed: TypeAlias = Callable[[Any, Tensor], Tensor]
+"""From a network, or several as one, and images [batch, 1, height, width] to what is followed of every class or label, [batch, classes]."""
 
 
-def probabilities(classifier: Classifier, images: Tensor) -> Tensor:
+def probabilities(classifier: Classifier | Pooled, images: Tensor) -> Tensor:
     """Softmax probabilities; of several members their mean."""
     return classifier.log_probs(images).exp()
 

@@ -8,6 +8,7 @@ from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.spec import (
     Aopc,
     AopcStability,
+    AttentiveMaps,
     Calibration,
     Conformal,
     Ensemble,
@@ -84,6 +85,10 @@ def run(task: PosthocSpec, members: Sequence[TrainedNetwork]) -> PosthocResult:
             from trainables.posthoc import explanation_scores
 
             return explanation_scores.run(task, _only(task, members))
+        case AttentiveMaps():
+            from trainables.posthoc import attentive
+
+            return attentive.run(task, _only(task, members))
         case Ensemble():
             from trainables.posthoc import ensemble
 

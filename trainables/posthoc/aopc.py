@@ -18,6 +18,7 @@ from trainables.explain.grad_cam import upsample
 from trainables.explain.inference import inference_copy
 from trainables.explain.outputs import followed
 from trainables.explain.perturbations import DESCRIPTIONS
+from trainables.posthoc.compared import compared_images
 from trainables.posthoc.explained import Explained, explained, intensities
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.posthoc.intervals import mean_intervals, mean_with_interval
@@ -41,8 +42,8 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
 
     Tensors: `curve`, `random_curve`, `aopc_by_step`, `random_aopc_by_step` [L + 1], each also as `.../low`, `.../high` where
     there is an interval; `aopc_per_image`, `random_aopc_per_image`, `rows` [images] (rows of the split); and a small gallery
-    of `gallery/pixels`, `/maps`, `/masks` [up to 8, height, width] with `/predicted`, `/targets`, `/rows`. Details have the
-    convention of the numbers.
+    of `gallery/pixels`, `/maps`, `/masks` [up to 8, height, width] with `/predicted`, `/targets`, `/rows`; and, of classes,
+    the images of `compared_images`. Details have the convention of the numbers.
 
     Raises:
         ValueError: images and predictions of the split are not in the same order, or the method is not defined for the
@@ -73,7 +74,7 @@ def run(task: Aopc, network: TrainedNetwork) -> PosthocResult:
         found, localisation_remarks = _localisation(images, rows, maps)
         found |= lung_metrics(network, task.split, rows, maps)
     with _timed(seconds, "gallery"):
-        gallery = _gallery(source, task)
+        gallery = _gallery(source, task) | _compared(source, task)
     groups = source.groups_at(rows)
     metrics = _perturbation_metrics(scores, groups) | found
     return PosthocResult(
@@ -89,6 +90,18 @@ def maps_of(source: Explained, rows: NDArray[np.int64], task: Aopc) -> Tensor:
     """Map of the explained class of each of the given rows, [rows, map rows, map columns], on the CPU; rows may be none."""
     chosen = intensities(source.images, rows)
     return source.maps(source.classifier, chosen, source.classes[rows], task.explainer, task.seed)
+
+
+def _compared(source: Explained, task: Aopc) -> dict[str, Tensor]:
+    """The images that all networks of a sweep are shown on; none of labels, where an image has no one true class."""
+    if source.of_labels:
+        return {}
+
+    def explain(rows: NDArray[np.int64], classes: Tensor) -> Tensor:
+        chosen = intensities(source.images, rows)
+        return source.maps(source.classifier, chosen, classes[rows], task.explainer, task.seed)
+
+    return compared_images(source.images, source.order, source.classes, explain)
 
 
 def convention(task: Aopc, scores: AopcScores, *, of_labels: bool) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.explain.aopc import AopcScores, add_noise, perturbation_curves, random_order
+from trainables.explain.aopc import AopcScores, perturbation_curves, random_order
+from trainables.explain.perturbations import add_noise
 from trainables.explain.regions import Regions, most_relevant_first
 from trainables.posthoc.explained_together import Explained
 from trainables.posthoc.localisation import localisation_metrics

@@ -103,14 +103,16 @@ def drawn_heads(task: MemberMaps, network: TrainedNetwork) -> tuple[Tensor, Tens
 
     The posterior is that of the task `Laplace` with the same structure, its prior precision by the marginal likelihood.
     """
-    from trainables.posthoc.laplace import fit_laplace, require_memory, require_one_head
-    from trainables.posthoc.posterior import marginal_likelihood_precision, sample_heads
+    from trainables.posthoc.laplace import fit_laplace, require_one_head
+    from trainables.posthoc.laplace_cost import affordable
+    from trainables.posthoc.posterior import sample_heads
+    from trainables.posthoc.prior_precision import marginal_likelihood_precision
 
     settings = Laplace(hessian_structure=task.hessian_structure)
     require_one_head(settings, network)
     head, train = network.head(), class_predictions(task, network, "train")
-    require_memory(settings, head)
-    posterior = fit_laplace(task.hessian_structure, network.features("train"), train.targets, head)
+    structure, _ = affordable(settings, head, of_labels=False)
+    posterior = fit_laplace(structure, network.features("train"), train.targets, head)
     posterior = posterior.with_prior_precision(marginal_likelihood_precision(posterior))
     return sample_heads(posterior, task.samples, task.seed)
 

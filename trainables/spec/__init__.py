@@ -1,6 +1,7 @@
 """Descriptions of what is computed, as frozen dataclasses with a canonical JSON form. Imports no torch."""
 
 from trainables.spec.applicable import OF_SOME_NETWORKS, has_dropout, why_undefined
+from trainables.spec.attentive import AttentiveMaps
 from trainables.spec.augmentation import Augmentation
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import canonical_json, content_key, from_plain, nearest, to_plain
@@ -82,6 +83,7 @@ __all__ = [
     "VERSIONS",
     "Aopc",
     "AopcStability",
+    "AttentiveMaps",
     "AucMargin",
     "Augmentation",
     "Calibration",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
 
+from trainables.spec.attentive import AttentiveMaps
 from trainables.spec.explanations import AopcStability, ExplanationScores
 from trainables.spec.maps import MemberMaps
 from trainables.spec.models import FrozenHead, Mimo, ModelSpec, PaperCNN, Timm, heads_of
@@ -18,6 +20,7 @@ OF_SOME_NETWORKS = (
     "aopc_stability",
     "explanation_scores",
     "member_maps",
+    "attentive",
 )
 """Kinds of tasks that are not defined for every network."""
 
@@ -36,6 +39,9 @@ WITHOUT_RELU = (
     "beit",
 )
 """How the names of timm's networks with another non-linearity begin."""
+
+RELU_FAMILIES = re.compile(r"(wide_)?res(net|next)(v2_)?\d|densenet(blur)?\d|vgg\d|regnetx_|dla\d|hrnet_w|inception_v3")
+"""Names of timm's networks that have no other non-linearity than ReLU; the task itself looks once more."""
 
 PAPERS_WITH_DROPOUT = ("p0", "p1_large", "p4_deeper")
 """Networks of papers that have dropout unless a spec says otherwise."""
@@ -58,6 +64,8 @@ def why_undefined(task: NetworkTask, spec: TrialSpec) -> str:
         return why_unexplained(task.explainer, spec.model)
     if isinstance(task, ExplanationScores):
         return why_unexplained(task.method, spec.model)
+    if isinstance(task, AttentiveMaps) and not has_relus_only(spec.model):
+        return "its rule is for ReLU, and the network is not known to have no other non-linearity"
     return ""
 
 
@@ -77,6 +85,13 @@ def why_unexplained(method: str, model: ModelSpec) -> str:
     if method in ("guided_backprop", "attentive") and name.startswith(WITHOUT_RELU):
         return f"{method} is for networks of ReLU, and {name} has others"
     return ""
+
+
+def has_relus_only(model: ModelSpec) -> bool:
+    """Whether the network's non-linearities are ReLU, as far as its name says."""
+    if isinstance(model, Timm | Mimo):
+        return RELU_FAMILIES.match(model.name) is not None
+    return not isinstance(model, FrozenHead) or RELU_FAMILIES.match(model.backbone) is not None
 
 
 def has_dropout(model: ModelSpec) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from trainables.spec.attentive import AttentiveMaps
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import content_key
 from trainables.spec.explanations import (
@@ -248,7 +249,7 @@ class PixelBaseline:
         return "linear_on_pixels"
 
 
-Explaining: TypeAlias = Aopc | AopcStability | ExplanationScores | MemberMaps
+Explaining: TypeAlias = Aopc | AopcStability | ExplanationScores | MemberMaps | AttentiveMaps
 NetworkTask: TypeAlias = (
     Evaluation | Temperature | Calibration | Conformal | Laplace | McDropout | Snapshots | Shift | Explaining
 )

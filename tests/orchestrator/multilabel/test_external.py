@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from orchestrator.external.evaluate import evaluate
+from orchestrator.external.explain import explain
 from orchestrator.external.passes import load_predictions
 from orchestrator.external.predict import predict
 from orchestrator.network import StoredNetwork
@@ -88,3 +89,19 @@ def test_predicted_rows_are_those_of_the_evaluation(storage: Path, hospital: Pat
     rows = frame.set_index("file").loc[list(calibrated.image_ids)]
     np.testing.assert_allclose(rows[[f"p/{name}" for name in LABELS]], calibrated.log_probs()[0].exp(), atol=1e-6)
     np.testing.assert_allclose(rows["entropy"], predictive_entropy(calibrated), atol=1e-6)
+
+
+def test_the_most_probable_label_is_explained_unless_another_is_named(
+    storage: Path, hospital: Path, tmp_path: Path
+) -> None:
+    image = next(iter(sorted(hospital.rglob("*.png"))))
+    (row,) = predict(storage, "table", image).to_dict("records")
+    told = explain(storage, "table", [image], out=tmp_path).images[0].explanation
+    assert told is not None
+    assert told.calibrated == pytest.approx({name: row[f"p/{name}"] for name in told.calibrated}, abs=1e-6)
+    assert told.explained_class == max(told.calibrated, key=lambda name: told.calibrated[name])
+    assert (told.predicted or None) == (row["predicted"] or None)
+    assert sum(told.calibrated.values()) != pytest.approx(1)
+    other = explain(storage, "table", [image], of_class=LABELS[0], out=tmp_path).images[0].explanation
+    assert other is not None
+    assert other.explained_class == LABELS[0]

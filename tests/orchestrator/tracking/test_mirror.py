@@ -32,6 +32,7 @@ def test_a_finished_sweep_stands_on_the_server_as_a_tree(tmp_path: Path) -> None
     assert trial.tags[KEY_TAG] == first.key
     assert sorted(trial.artifacts) == [
         "figures/aopc_curve.png",
+        "figures/aopc_overlays.png",
         "figures/aopc_saliency.png",
         "figures/learning_curves.png",
         "figures/reliability.png",

@@ -13,7 +13,7 @@ from trainables.explain.aggregate import aggregate, scaled
 from trainables.explain.methods import METHODS, saliency_maps
 from trainables.models.classifier import Classifier
 from trainables.posthoc import run
-from trainables.posthoc.aopc import intensities
+from trainables.posthoc.explained import intensities
 from trainables.spec import (
     EnsembleMaps,
     McDropout,

@@ -10,7 +10,7 @@ from trainables.data.corruptions import corrupt
 from trainables.data.images import ImageSet
 from trainables.metrics import headline, predictive_entropy
 from trainables.models import build_model
-from trainables.posthoc.aopc import seeded_order
+from trainables.posthoc.explained import seeded_order
 from trainables.posthoc.shift import run
 from trainables.predict import one_pass
 from trainables.spec import Shift, SmallCNN
