@@ -103,13 +103,17 @@ def test_a_group_that_loses_a_worker_or_is_interrupted_goes_on(executor: RayExec
     assert losses(tmp_path, job) == pytest.approx(losses(tmp_path / "one", alone), rel=1e-4)
 
 
+def is_trackers(process: psutil.Process) -> bool:
+    """Whether it is Python's own tracker of resources, which lives as long as the tests."""
+    try:
+        return "resource_tracker" in " ".join(process.cmdline())
+    except psutil.Error:  # it has ended
+        return False
+
+
 @pytest.mark.ray
 def test_no_worker_outlives_its_executor(executor: RayExecutor) -> None:
-    children = [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "resource_tracker" not in " ".join(child.cmdline())  # Python's own, which lives as long as the tests
-    ]
+    children = [child for child in psutil.Process().children(recursive=True) if not is_trackers(child)]
     executor.close()
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
