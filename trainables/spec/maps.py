@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-MAP_METHODS = (
-    "grad_cam",
-    "cam",
-    "grad_cam_pp",
-    "hires_cam",
-    "gradient",
-    "smooth_grad",
-    "integrated_gradients",
-    "guided_backprop",
-    "occlusion",
-    "lrp",
-    "attentive",
-    "rise",
-)
+from trainables.spec.explanations import Explainer
+
+MAP_METHODS = get_args(Explainer)
 """Names of `trainables.explain.methods.METHODS`."""
 
 
