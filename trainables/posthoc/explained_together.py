@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Explained:
+class ExplainedTogether:
     """The images, what the members say of them, and their maps.
 
     Attributes:

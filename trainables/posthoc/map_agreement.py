@@ -10,7 +10,7 @@ from torch import Tensor
 from trainables.explain.aggregate import RegionCertainty, agreement, region_certainty
 from trainables.explain.regions import Regions
 from trainables.explain.rotation import correlation, rank_correlation
-from trainables.posthoc.explained_together import Explained
+from trainables.posthoc.explained_together import ExplainedTogether
 from trainables.spec import EnsembleMaps, MemberMaps
 
 ALIKE = 0.99
@@ -26,7 +26,7 @@ class Agreed:
     tensors: dict[str, Tensor]
 
 
-def agreement_found(task: MemberMaps | EnsembleMaps, explained: Explained) -> Agreed:
+def agreement_found(task: MemberMaps | EnsembleMaps, explained: ExplainedTogether) -> Agreed:
     """Of all explained images.
 
     - `map_correlation`: mean Spearman correlation of two members' maps; `map_deviation`: standard deviation over the members,
@@ -63,7 +63,7 @@ def agreement_found(task: MemberMaps | EnsembleMaps, explained: Explained) -> Ag
 
 
 def likeness_to_single(
-    task: MemberMaps | EnsembleMaps, explained: Explained
+    task: MemberMaps | EnsembleMaps, explained: ExplainedTogether
 ) -> tuple[dict[str, float | None], tuple[str, ...]]:
     """Whether samples of one network have other maps than the network itself, and the sentence that says so.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainables.explain.aggregate import agreement
 from trainables.posthoc.aopc import gallery_rows
-from trainables.posthoc.explained_together import Explained
+from trainables.posthoc.explained_together import ExplainedTogether
 from trainables.posthoc.map_rotation import Turned
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ MOST_IMAGES = 4
 MOST_MEMBERS = 6
 
 
-def shown_images(explained: Explained) -> Tensor:
+def shown_images(explained: ExplainedTogether) -> Tensor:
     """Up to four of the explained images, which cover the classes in turn; correct ones first."""
     order: NDArray[np.int64] = torch.arange(len(explained.targets)).numpy()
     rows = gallery_rows(explained.targets.numpy(), explained.predicted.numpy(), order)
     return torch.from_numpy(rows[:MOST_IMAGES].copy())
 
 
-def picture_tensors(explained: Explained, aggregated: Mapping[str, Tensor], shown: Tensor) -> dict[str, Tensor]:
+def picture_tensors(explained: ExplainedTogether, aggregated: Mapping[str, Tensor], shown: Tensor) -> dict[str, Tensor]:
     """Tensors by name.
 
     - `shown/pixels` [images, height, width] uint8, `shown/targets` [images], `shown/masks` where they are known;

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainables.explain.aggregate import aggregate, scaled
 from trainables.explain.rotation import rotate, rotation_correlation
-from trainables.posthoc.explained_together import Explained
+from trainables.posthoc.explained_together import ExplainedTogether
 from trainables.posthoc.map_members import MapMembers
 from trainables.spec import EnsembleMaps, MemberMaps
 
@@ -37,7 +37,7 @@ class Turned:
 
 @torch.no_grad()
 def rotations(
-    task: MemberMaps | EnsembleMaps, members: MapMembers, explained: Explained, mean: Tensor, shown: Tensor
+    task: MemberMaps | EnsembleMaps, members: MapMembers, explained: ExplainedTogether, mean: Tensor, shown: Tensor
 ) -> Turned:
     """Accuracy of the members together on rotated images, and the correlation of the mean map turned back with the original.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from trainables.explain.aopc import AopcScores, perturbation_curves, random_order
 from trainables.explain.perturbations import add_noise
 from trainables.explain.regions import Regions, most_relevant_first
-from trainables.posthoc.explained_together import Explained
+from trainables.posthoc.explained_together import ExplainedTogether
 from trainables.posthoc.localisation import localisation_metrics
 from trainables.posthoc.map_members import MapMembers
 from trainables.spec import EnsembleMaps, MemberMaps
@@ -27,7 +27,7 @@ class Scored:
 
 
 def aggregated_scores(
-    task: MemberMaps | EnsembleMaps, members: MapMembers, explained: Explained, aggregated: Mapping[str, Tensor]
+    task: MemberMaps | EnsembleMaps, members: MapMembers, explained: ExplainedTogether, aggregated: Mapping[str, Tensor]
 ) -> Scored:
     """Scores of the images that the members together predict correctly.
 
@@ -66,7 +66,7 @@ def aggregated_scores(
 class _Curves:
     """What is the same for every map of the same images: noise, control, and the members that are perturbed."""
 
-    def __init__(self, task: MemberMaps | EnsembleMaps, members: MapMembers, explained: Explained) -> None:
+    def __init__(self, task: MemberMaps | EnsembleMaps, members: MapMembers, explained: ExplainedTogether) -> None:
         correct = explained.is_correct
         images = explained.pixels[correct]
         ids = [name for name, is_correct in zip(explained.image_ids, correct.tolist(), strict=True) if is_correct]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from trainables.explain.aggregate import AGGREGATIONS, aggregate, scaled
 from trainables.posthoc.explained import intensities, require_same_order, seeded_order
-from trainables.posthoc.explained_together import Explained
+from trainables.posthoc.explained_together import ExplainedTogether
 from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
 from trainables.posthoc.map_agreement import agreement_found, likeness_to_single
 from trainables.posthoc.map_members import DropoutMembers, MapMembers, NetworkMembers, SampledHeads
@@ -118,7 +118,9 @@ def drawn_heads(task: MemberMaps, network: TrainedNetwork) -> tuple[Tensor, Tens
 
 
 @torch.no_grad()
-def explain(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork], members: MapMembers) -> Explained:
+def explain(
+    task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork], members: MapMembers
+) -> ExplainedTogether:
     """The first images of the split by a seeded order, whether they are predicted correctly or not."""
     first = networks[0]
     images = first.images(task.split)
@@ -128,7 +130,7 @@ def explain(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork],
     log_probs = member_log_probs(members, pixels)
     predicted = log_probs.exp().mean(0).argmax(1)
     maps = scaled(members.member_maps(pixels, predicted, task.method, task.seed).float())
-    return Explained(
+    return ExplainedTogether(
         pixels=pixels,
         image_ids=tuple(images.image_ids[row] for row in rows),
         targets=torch.from_numpy(np.array(images.targets[rows])),
@@ -147,7 +149,7 @@ def member_log_probs(members: MapMembers, pixels: Tensor) -> Tensor:
         return members.member_log_probs(pixels.to(device)).cpu()
 
 
-def aggregations(explained: Explained, percentile: float) -> dict[str, Tensor]:
+def aggregations(explained: ExplainedTogether, percentile: float) -> dict[str, Tensor]:
     """One map an image by every way of aggregating, and that of a single network, [images, rows, columns] each."""
     maps = explained.maps
     found = {how: aggregate(maps, how) for how in AGGREGATIONS}
