@@ -37,6 +37,7 @@ def run(
     seed: int | None = None,
     concurrent: int | None = None,
     tasks: Sequence[str] = (),
+    scale: Literal["paper", "small"] = "paper",
     address: str | None = None,
     inline: bool = False,
     quiet: bool = True,
@@ -56,6 +57,7 @@ def run(
         seed: of the draws.
         concurrent: trials at once.
         tasks: further post-hoc tasks, as `--tasks` takes them.
+        scale: of a paper's sweep, its own sizes or small ones.
         address: of a running Ray cluster.
         inline: run in this process, without Ray.
         quiet: show no progress.
@@ -80,6 +82,7 @@ def run(
         seed=seed,
         concurrent=concurrent,
         tasks=tasks,
+        scale=scale,
     )
     return run_with_everything(launch, address=address, inline=inline, quiet=quiet).ended
 

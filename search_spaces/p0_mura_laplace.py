@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search_spaces.objective import Objective
-from search_spaces.sweep import Sweep
+from search_spaces.parts import smaller
+from search_spaces.sweep import Small, Sweep
 from trainables.spec import (
     Aopc,
     Evaluation,
@@ -19,6 +20,7 @@ from trainables.spec import (
     PaperCNN,
     Schedule,
     Split,
+    Synthetic,
     Temperature,
     TrialSpec,
 )
@@ -38,6 +40,13 @@ def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
     )
 
 
+LAPLACE = tuple(Laplace(hessian_structure=structure, prior_precision="grid") for structure in ("diag", "full", "kron"))
+
+
+def _small(spec: TrialSpec) -> TrialSpec:
+    return smaller(spec, size=64, epochs=6, batch_size=32)
+
+
 sweep = Sweep(
     name="p0_mura_laplace",
     space=space,
@@ -47,10 +56,13 @@ sweep = Sweep(
     posthoc=(
         Evaluation(),
         Temperature(),
-        Laplace(hessian_structure="diag", prior_precision="grid"),
-        Laplace(hessian_structure="full", prior_precision="grid"),
-        Laplace(hessian_structure="kron", prior_precision="grid"),
+        *LAPLACE,
         Aopc(images=200),
     ),
     description="Paper P0: body parts on MURA, last-layer Laplace under three structures.",
+    small=Small(
+        change=_small,
+        embedded=Synthetic(images=800),
+        posthoc=(Evaluation(), Temperature(), *LAPLACE, Aopc(images=24, cells=8)),
+    ),
 )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from search_spaces.augmentations import P1
 from search_spaces.objective import Objective
-from search_spaces.sweep import Sweep
+from search_spaces.parts import smaller
+from search_spaces.sweep import Small, Sweep
 from trainables.spec import (
     Ensemble,
     EnsembleMaps,
@@ -25,6 +26,7 @@ from trainables.spec import (
     PlateauDecay,
     Schedule,
     Split,
+    Synthetic,
     Temperature,
     TrialSpec,
 )
@@ -47,6 +49,13 @@ def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
     )
 
 
+LAPLACE = tuple(Laplace(hessian_structure=structure) for structure in ("diag", "kron", "full"))
+
+
+def _small(spec: TrialSpec) -> TrialSpec:
+    return smaller(spec, size=64, epochs=5, batch_size=32)
+
+
 sweep = Sweep(
     name="p1_mura_ensembles",
     space=space,
@@ -56,9 +65,7 @@ sweep = Sweep(
     posthoc=(
         Evaluation(),
         Temperature(),
-        Laplace(hessian_structure="diag"),
-        Laplace(hessian_structure="kron"),
-        Laplace(hessian_structure="full"),
+        *LAPLACE,
         *(Ensemble(members="seeds", size=size) for size in (2, 5, 10)),
         Ensemble(members="seeds", size=15, sizes=(1, 2, 5, 10, 15)),
         Ensemble(members="seeds", size=15, of="laplace_kron"),
@@ -66,4 +73,19 @@ sweep = Sweep(
         MemberMaps(over="laplace"),
     ),
     description="Paper P1: a large and a small network on MURA, Laplace and ensembles of 2 to 15.",
+    small=Small(
+        change=_small,
+        embedded=Synthetic(images=800),
+        posthoc=(
+            Evaluation(),
+            Temperature(),
+            *LAPLACE,
+            Ensemble(members="seeds", size=2),
+            Ensemble(members="seeds", size=5, sizes=(1, 2, 5)),
+            Ensemble(members="seeds", size=5, of="laplace_kron"),
+            EnsembleMaps(members="seeds", size=5, images=8),
+            MemberMaps(over="laplace", images=8),
+        ),
+        member_seeds=4,
+    ),
 )

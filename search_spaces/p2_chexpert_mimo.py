@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search_spaces.p2_parts import chexpert_trial, grid_sweep
+from search_spaces.p2_parts import SMALL, chexpert_trial, grid_sweep
 from trainables.spec import Ensemble, Evaluation, Mimo, ModelSpec, Temperature, Timm, TrialSpec
 
 if TYPE_CHECKING:
@@ -40,4 +40,5 @@ sweep = replace(
         Ensemble(members="seeds", size=2),
         Ensemble(members="seeds", size=4),
     ),
+    small=replace(SMALL, member_seeds=1, posthoc=(Evaluation(), Temperature(), Ensemble(members="seeds", size=2))),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search_spaces.p2_parts import ADAM, SALIENCY, chexpert_trial, grid_sweep
+from search_spaces.p2_parts import ADAM, SALIENCY, SMALL, chexpert_trial, grid_sweep, small_trial
 from trainables.spec import Timm, TrialSpec
 
 if TYPE_CHECKING:
@@ -26,4 +26,13 @@ def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
             return chexpert_trial("one_stage", epochs=15, loss=replace(SALIENCY, lambda_cd=weight))
 
 
-sweep = grid_sweep("p2_chexpert_search", space, "Paper P2: grids over learning rate, dropout and lambda_1 on CheXpert.")
+def _small(spec: TrialSpec) -> TrialSpec:
+    """A network of 0.2 million parameters in place of DenseNet-121, since the grids have 15 points."""
+    assert isinstance(spec.model, Timm)
+    return replace(small_trial(spec), model=Timm(name="test_resnet", dropout=spec.model.dropout))
+
+
+sweep = replace(
+    grid_sweep("p2_chexpert_search", space, "Paper P2: grids over learning rate, dropout and lambda_1 on CheXpert."),
+    small=replace(SMALL, change=_small),
+)

@@ -7,8 +7,10 @@ Adam with a rate of 1e-4 and a decay of 1e-5, batches of 64; results on the offi
 from __future__ import annotations
 
 from search_spaces.objective import Objective
-from search_spaces.sweep import Space, Sweep
+from search_spaces.parts import smaller
+from search_spaces.sweep import Small, Space, Sweep
 from trainables.spec import (
+    Aopc,
     AucMargin,
     Calibration,
     Chexpert,
@@ -24,6 +26,7 @@ from trainables.spec import (
     Schedule,
     Split,
     Stage,
+    Synthetic,
     Temperature,
     Timm,
     TrialSpec,
@@ -86,6 +89,25 @@ def _schedule(epochs: int) -> Schedule:
     )
 
 
+def small_trial(spec: TrialSpec) -> TrialSpec:
+    """At 64 px and in 3 epochs, of two stages in 1 and 2."""
+    return smaller(spec, size=64, epochs=2 if spec.first_stage else 3, batch_size=32)
+
+
+SMALL = Small(
+    change=small_trial,
+    embedded=Synthetic(images=640, multilabel=True),
+    posthoc=(
+        Evaluation(),
+        Temperature(),
+        PER_LABEL,
+        Laplace(hessian_structure="kron"),
+        Aopc(images=12, cells=8),
+        Ensemble(members="top", size=3),
+    ),
+)
+
+
 def grid_sweep(name: str, space: Space, description: str) -> Sweep:
     """Every row once, calibrated by one temperature for all labels as in the paper, and by one a label."""
     return Sweep(
@@ -100,7 +122,9 @@ def grid_sweep(name: str, space: Space, description: str) -> Sweep:
             Temperature(),
             PER_LABEL,
             Laplace(hessian_structure="kron"),
+            Aopc(images=100),
             Ensemble(members="top", size=3),
         ),
         description=description,
+        small=SMALL,
     )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from search_spaces.augmentations import NONE, P4
 from search_spaces.objective import Objective
-from search_spaces.sweep import Sweep
+from search_spaces.parts import smaller
+from search_spaces.sweep import Small, Sweep
 from trainables.spec import (
     AttentiveMaps,
     Evaluation,
@@ -19,6 +20,7 @@ from trainables.spec import (
     PaperCNN,
     Schedule,
     Split,
+    Synthetic,
     Temperature,
     TrialSpec,
 )
@@ -40,6 +42,10 @@ def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
     )
 
 
+def _small(spec: TrialSpec) -> TrialSpec:
+    return smaller(spec, size=64, epochs=6, batch_size=32)
+
+
 sweep = Sweep(
     name="p4_imageclef_attentive",
     space=space,
@@ -48,4 +54,5 @@ sweep = Sweep(
     member_seeds=0,
     posthoc=(Evaluation(), Temperature(), AttentiveMaps()),
     description="Paper P4: networks of growing depth on ImageCLEF 2009.",
+    small=Small(change=_small, embedded=Synthetic(images=800)),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainables.spec import (
@@ -13,6 +14,7 @@ from trainables.spec import (
     Pooling,
     Sampling,
     Timm,
+    TrialSpec,
     UncertainPolicy,
     WeightedCrossEntropy,
 )
@@ -78,3 +80,16 @@ def uncertain_policy(trial: optuna.trial.BaseTrial) -> tuple[UncertainPolicy, ..
     """One policy for the uncertain labels of all findings."""
     chosen = trial.suggest_categorical("uncertain", list(UNCERTAIN))
     return tuple(policy for policy in UNCERTAIN if policy == chosen)
+
+
+def smaller(spec: TrialSpec, *, size: int, epochs: int, batch_size: int) -> TrialSpec:
+    """The same trial on smaller images, with fewer epochs and smaller batches; a first stage has one epoch."""
+    first = spec.first_stage
+    if first is not None:
+        first = replace(first, schedule=replace(first.schedule, epochs=1, batch_size=batch_size))
+    return replace(
+        spec,
+        data=replace(spec.data, size=size),
+        schedule=replace(spec.schedule, epochs=epochs, batch_size=batch_size),
+        first_stage=first,
+    )

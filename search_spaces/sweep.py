@@ -15,6 +15,7 @@ from trainables.spec import (
     Laplace,
     PixelBaseline,
     PosthocSpec,
+    Synthetic,
     Temperature,
     TrialSpec,
 )
@@ -73,6 +74,23 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Small:
+    """How a paper's sweep becomes one that two CPU cores finish in minutes: `--scale small`.
+
+    Attributes:
+        change: makes a drawn description smaller: size, epochs, batches. It also gets descriptions of `embedded`.
+        embedded: the embedded images that take the place of the data set where no folder is given.
+        posthoc: tasks in place of the sweep's, or None to keep those.
+        member_seeds: further seeds of the best configuration, at most.
+    """
+
+    change: Callable[[TrialSpec], TrialSpec]
+    embedded: Synthetic
+    posthoc: tuple[PosthocSpec, ...] | None = None
+    member_seeds: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """An experiment: which networks to train, how to choose among them, what to compute on them.
 
@@ -88,6 +106,7 @@ class Sweep:
         posthoc: tasks for completed networks, and ensembles.
         resources: what a trial asks for.
         description: a sentence for `orchestrator list`.
+        small: of a paper's sweep, its small sizes.
     """
 
     name: str
@@ -103,6 +122,7 @@ class Sweep:
     )
     resources: Resources = field(default_factory=Resources)
     description: str = ""
+    small: Small | None = None
 
     def __post_init__(self) -> None:
         require_objectives(self.objectives, self.scheduler, self.posthoc)

@@ -18,6 +18,12 @@ from orchestrator.cli.options import json_option, on_bad_image_option, print_jso
 @on_bad_image_option
 @storage_option
 @click.option("--name", help="Name of the sweep. [default: name of the space]")
+@click.option(
+    "--scale",
+    type=click.Choice(["paper", "small"]),
+    default="paper",
+    help="Of a paper's sweep: its own sizes, or small ones for two CPU cores, without --data on embedded images.",
+)
 @click.option("--trials", type=int, help="How many draws; more than before extends the sweep.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a parameter or a field. Repeatable.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME[:min|max]", help="Search on it. Several: Pareto.")
@@ -60,15 +66,18 @@ def command(**options: Any) -> int:
         stopped_too=options["which"] == "stopped",
         retry_failed=options["retry_failed"],
         tasks=options["tasks"],
+        scale=options["scale"],
     )
-    if options["dry_run"]:
-        from orchestrator.sweep.preview import preview, preview_json
+    from orchestrator.sweep.preview import preview, preview_json, told_differences
 
+    if options["dry_run"]:
         if options["as_json"]:
             print_json(preview_json(launch))
         else:
             click.echo(preview(launch))
         return 0
+    for line in [] if options["quiet"] else told_differences(launch):
+        click.echo(line.removeprefix("  "), err=True)
     return _run(launch, options)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 from orchestrator.provenance import git_commit, versions
 from orchestrator.storage.ledger import Ledger
 from search_spaces.overrides import Overrides
+from search_spaces.scale import Difference
 from search_spaces.sweep import Sweep
 from trainables.spec import to_plain
 
-IDENTITY = ("space", "objectives", "searcher", "scheduler", "seed", "overrides", "fingerprints")
+IDENTITY = ("space", "objectives", "searcher", "scheduler", "seed", "overrides", "fingerprints", "scale")
 
 
 def define(
@@ -25,6 +26,7 @@ def define(
     data: str,
     fingerprints: Sequence[str],
     request: Mapping[str, Any],
+    differences: Sequence[Difference] = (),
 ) -> dict[str, Any]:
     """The definition as JSON values.
 
@@ -35,6 +37,7 @@ def define(
         data: the data folder, for people.
         fingerprints: content of the data, for identity.
         request: what the user asked for, so that later commands need the sweep's name only.
+        differences: from the paper, where the sweep is one's.
     """
     return {
         "name": name,
@@ -51,6 +54,8 @@ def define(
         "data": data,
         "fingerprints": list(fingerprints),
         "request": dict(request),
+        "scale": request.get("scale", "paper"),
+        "differences": [asdict(each) for each in differences],
         "description": sweep.description,
         "created": time.time(),
         "versions": versions(),
@@ -73,7 +78,7 @@ def require_same(ledger: Ledger, wanted: dict[str, Any]) -> None:
     if not ledger.exists() or not ledger.rows():
         return
     before = ledger.definition()
-    differences = [name for name in IDENTITY if _normal(before.get(name)) != _normal(wanted.get(name))]
+    differences = [name for name in IDENTITY if _of(before, name) != _of(wanted, name)]
     if differences:
         raise ValueError(_refusal(ledger, before, wanted, differences))
     if wanted["trials"] < before["trials"]:
@@ -98,7 +103,12 @@ def _told(definition: Mapping[str, Any], name: str) -> str:
     if name == "fingerprints":
         prints = ", ".join(definition.get("fingerprints", []))
         return f"{definition.get('data') or 'embedded'} ({prints})"
-    return json.dumps(_normal(definition.get(name)))
+    return json.dumps(_of(definition, name))
+
+
+def _of(definition: Mapping[str, Any], name: str) -> Any:
+    """A part of the identity; sweeps of before there were scales have the paper's."""
+    return _normal(definition.get(name, "paper" if name == "scale" else None))
 
 
 def _normal(value: Any) -> Any:

@@ -20,6 +20,7 @@ from orchestrator.sweep.reconcile import Reconciler
 from orchestrator.sweep.records import Recorded, past_trials
 from search_spaces.objective import require_measured
 from search_spaces.overrides import Overrides, probe
+from search_spaces.scale import Difference
 from search_spaces.study import PastTrial, Study
 from search_spaces.sweep import Sweep
 from search_spaces.tasks import with_tasks
@@ -58,6 +59,7 @@ class Launch:
         stopped_too: also run post-hoc tasks on trials that the scheduler stopped.
         retry_failed: go on with trials that failed in an earlier start.
         request: what the user asked for, so that later commands need the sweep's name only.
+        differences: of a paper's sweep, what it has otherwise than the paper.
     """
 
     sweep: Sweep
@@ -69,6 +71,7 @@ class Launch:
     stopped_too: bool = False
     retry_failed: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
+    differences: Sequence[Difference] = ()
 
     def study(self, past: Sequence[PastTrial] = ()) -> Study:
         """What draws the trials, with the draws of earlier starts in it.
@@ -142,6 +145,7 @@ def run_sweep(
             data=str(launch.source.root or ""),
             fingerprints=prints,
             request=launch.request,
+            differences=launch.differences,
         )
         require_same(ledger, wanted)
         past = past_trials(ledger.rows(), launch.sweep.objectives)

@@ -29,6 +29,8 @@ def preview_json(launch: Launch) -> dict[str, Any]:
         "posthoc": [task.name or task.kind for task in sweep.posthoc],
         "resources": asdict(sweep.resources),
         "fixed": launch.overrides.to_plain(),
+        "scale": launch.request.get("scale", "paper"),
+        "differences": [asdict(each) for each in launch.differences],
         "first_draws": [to_plain(spec) for spec in _first_draws(launch)],
     }
 
@@ -56,9 +58,19 @@ def preview(launch: Launch) -> str:
     fixed = launch.overrides.to_plain()
     if fixed:
         lines.append("  fixed        " + ", ".join(f"{key}={value}" for key, value in fixed.items()))
+    lines += told_differences(launch)
     lines.append("  first draws  (later ones depend on results)")
     lines += [f"    {number}  {canonical_json(spec)}" for number, spec in enumerate(_first_draws(launch))]
     return "\n".join(lines)
+
+
+def told_differences(launch: Launch) -> list[str]:
+    """What a paper's sweep has otherwise than the paper, a line each; empty for one that is as the paper has it."""
+    if not launch.differences:
+        return []
+    wide = max(len(each.setting) for each in launch.differences)
+    lines = [f"    {each.setting:{wide}}  {each.paper} -> {each.here}" for each in launch.differences]
+    return ["  differs from the paper", *lines]
 
 
 def _first_draws(launch: Launch) -> list[TrialSpec]:

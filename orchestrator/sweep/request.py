@@ -15,6 +15,7 @@ from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
 from search_spaces.overrides import Overrides, parse_overrides
 from search_spaces.registry import load_sweep
+from search_spaces.scale import Scale, differences, in_small
 from search_spaces.sweep import Sweep
 from search_spaces.tasks import parse_tasks, with_tasks
 from trainables.data.prepare import DataSource
@@ -40,6 +41,7 @@ def build_launch(
     stopped_too: bool = False,
     retry_failed: bool = False,
     tasks: Sequence[str] = (),
+    scale: Scale = "paper",
 ) -> Launch:
     """Check a user's options and put them together. Nothing is written, and no data are read.
 
@@ -47,7 +49,9 @@ def build_launch(
         ValueError: an option that is unknown, out of range, or does not go with the others.
     """
     require_folder(storage)
-    sweep = load_sweep(space)
+    sweep = paper = load_sweep(space)
+    if scale == "small":
+        sweep = in_small(sweep, embedded=data is None)
     texts = _texts(settings)
     own = {key: text for key, text in texts.items() if key in SWEEP_KEYS}
     sweep = _with_settings(sweep, own)
@@ -81,7 +85,9 @@ def build_launch(
             "on_bad_image": on_bad_image,
             "settings": list(settings),
             "tasks": [to_plain(task) for task in added],
+            "scale": scale,
         },
+        differences=differences(paper, sweep, overrides) if paper.small else (),
     )
     _require_trainable(launch)
     return launch
@@ -108,6 +114,7 @@ def relaunch(ledger: Ledger, *, stopped_too: bool = False, tasks: Sequence[str] 
         seed=definition["seed"],
         stopped_too=stopped_too,
         tasks=tasks,
+        scale=given.get("scale", "paper"),
     )
 
 

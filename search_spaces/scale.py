@@ -1,0 +1,171 @@
+"""A paper's sweep in small: the same graph of trials and tasks, in sizes that two CPU cores finish in minutes.
+
+`--scale small` takes the `Small` of a sweep. What then differs from the paper, and what a user's own `--set` makes differ, is
+told by `differences`, for the screen and the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from search_spaces.grid import points
+from search_spaces.overrides import Overrides
+from search_spaces.sweep import Small, Space, Sweep
+from trainables.spec import PosthocSpec, Synthetic, TrialSpec
+
+if TYPE_CHECKING:
+    import optuna
+
+Scale: TypeAlias = Literal["paper", "small"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
+NOT_SETTINGS = ("kind", "seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A setting that differs from the paper's.
+
+    Attributes:
+        setting: its name, as `--set` has it; of a task `name/field`.
+        paper: the paper's value in words.
+        here: the one of this sweep.
+    """
+
+    setting: str
+    paper: str
+    here: str
+
+
+@dataclass(frozen=True)
+class ScaledSpace:
+    """A space whose draws are changed afterwards.
+
+    Attributes:
+        space: the paper's.
+        small: how its draws are changed.
+        embedded: take the embedded images in place of the paper's data set.
+    """
+
+    space: Space
+    small: Small
+    embedded: bool
+
+    def __call__(self, trial: optuna.trial.BaseTrial) -> TrialSpec:
+        """Draw, and change what was drawn."""
+        spec = self.space(trial)
+        return self.small.change(replace(spec, data=self.small.embedded) if self.embedded else spec)
+
+
+def in_small(sweep: Sweep, *, embedded: bool) -> Sweep:
+    """The sweep in its small sizes.
+
+    Args:
+        sweep: as the paper has it.
+        embedded: no data folder was given, so that the embedded images take its place.
+
+    Raises:
+        ValueError: the sweep has no small sizes.
+    """
+    small = sweep.small
+    if small is None:
+        raise ValueError(
+            f"--scale small: {sweep.name} has no small sizes; the papers' sweeps (p0_... to p4_...) have. Make it smaller by "
+            "--trials and --set, such as --set schedule/epochs=2."
+        )
+    return replace(
+        sweep,
+        space=ScaledSpace(sweep.space, small, embedded),
+        posthoc=small.posthoc if small.posthoc is not None else sweep.posthoc,
+        member_seeds=min(sweep.member_seeds, small.member_seeds),
+    )
+
+
+def differences(paper: Sweep, here: Sweep, overrides: Overrides) -> list[Difference]:
+    """What a sweep has otherwise than the paper, the seeds aside.
+
+    Drawn parameters are no differences: each point is compared with the paper's point of the same parameters, and what is
+    the same for all is told once.
+
+    Args:
+        paper: the sweep as the paper has it.
+        here: the one that is run.
+        overrides: values that the user fixed.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    params = points(paper.space)
+    for point in params:
+        theirs = _flat(paper.space(_Given(point)))
+        ours = _flat(overrides.draw(here.space, _Given(point)))
+        for name in [*theirs, *(name for name in ours if name not in theirs)]:
+            pair = (_words(theirs.get(name)), _words(ours.get(name)))
+            if pair[0] != pair[1] and not _inside_a_change(name, theirs, ours):
+                found.setdefault((name, pair[1]), []).append(pair[0])
+    told = [
+        Difference(setting=name, paper=" or ".join(dict.fromkeys(before)), here=now)
+        for (name, now), before in found.items()
+    ]
+    if here.trials < len(params):
+        told.append(Difference(setting="trials", paper=str(len(params)), here=str(here.trials)))
+    if here.member_seeds != paper.member_seeds:
+        told.append(Difference(setting="member_seeds", paper=str(paper.member_seeds), here=str(here.member_seeds)))
+    return [*told, *_of_tasks(paper.posthoc, here.posthoc)]
+
+
+def _of_tasks(paper: Sequence[PosthocSpec], here: Sequence[PosthocSpec]) -> list[Difference]:
+    """Tasks that are left out, added, or have other settings; those of one name are the same task."""
+    theirs, ours = ({task.name or task.kind: task for task in tasks} for tasks in (paper, here))
+    told = [Difference(setting=name, paper="computed", here="left out") for name in theirs if name not in ours]
+    told += [Difference(setting=name, paper="-", here="added") for name in ours if name not in theirs]
+    for name in theirs:
+        if name in ours:
+            before, now = _flat(theirs[name]), _flat(ours[name])
+            told += [
+                Difference(setting=f"{name}/{part}", paper=_words(before.get(part)), here=_words(now.get(part)))
+                for part in {**before, **now}
+                if before.get(part) != now.get(part)
+            ]
+    return told
+
+
+class _Given:
+    """A trial that takes the given value for every parameter."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params = params
+
+    def _take(self, name: str, *args: Any, **options: Any) -> Any:
+        return self._params[name]
+
+    suggest_categorical = suggest_float = suggest_int = _take
+
+
+def _flat(spec: Any, prefix: str = "") -> dict[str, Any]:
+    return dict(_leaves(spec, prefix))
+
+
+def _leaves(spec: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for field in fields(spec):
+        value, name = getattr(spec, field.name), f"{prefix}{field.name}"
+        if is_dataclass(value):
+            yield name, type(value).__name__
+            yield from _leaves(value, f"{name}/")
+        elif field.name not in NOT_SETTINGS:
+            yield name, value
+
+
+def _inside_a_change(name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    """Whether the kind of what holds the field has changed, which is told already."""
+    parents = [name[:place] for place, letter in enumerate(name) if letter == "/"]
+    return any(theirs.get(parent) != ours.get(parent) for parent in parents)
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    if value == Synthetic.__name__:
+        return "embedded radiographs"
+    return f"{value:g}" if isinstance(value, float) else str(value)
