@@ -6,7 +6,7 @@ PYTEST := $(VENV_PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large clean
+.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -54,6 +54,11 @@ bench-gpu: setup ## training, losses and explanations on a GPU; without one, sma
 
 bench-large: setup ## 50,000 images decoded and read: seconds and memory
 	@$(VENV_PYTHON) -m benchmarks data-large $(ARGS)
+
+peers: setup ## our explanations beside pytorch-grad-cam and Quantus, which are put into .peers: equality and speed
+	@.venv/bin/uv pip install --quiet --python $(VENV_PYTHON) --target .peers --no-deps -r benchmarks/peers.txt
+	@PYTHONPATH=.peers:. $(PYTEST) -q tests/trainables/explain/test_peers.py $(ARGS)
+	@PYTHONPATH=.peers:. $(VENV_PYTHON) -m benchmarks peers
 
 clean: ## remove caches; .venv and runs stay
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build ./*.egg-info

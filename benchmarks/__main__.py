@@ -26,8 +26,8 @@ NAMES = (
     "explain",
     "precision",
 )
-APART = ("data-large", "gpu")
-"""Run only when named: minutes long, or for a machine with a GPU."""
+APART = ("data-large", "gpu", "peers")
+"""Run only when named: minutes long, for a machine with a GPU, or with libraries beside the environment."""
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.results import ResultRow, objectives_of, result_rows
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import MissingArtifact, Store
+from trainables.spec import Aopc, from_plain
 
 if TYPE_CHECKING:
     from orchestrator.figures.compared import AreaCurve, Grid
 
 MOST_NETWORKS = 8
-TASK = "aopc"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +26,8 @@ class ComparedNetwork:
     Attributes:
         store: with the artifacts.
         key: of the network.
-        result: key of its AOPC result.
+        task: name of the AOPC task by which the networks are compared.
+        result: key of its result.
         name: of the trial.
         label: the drawn parameters in which the compared trials differ; empty where they differ in none.
         metrics: of the trial, by name.
@@ -35,6 +36,7 @@ class ComparedNetwork:
 
     store: Store
     key: str
+    task: str
     result: str
     name: str
     label: str
@@ -55,16 +57,20 @@ class ComparedNetwork:
 
     def value(self, metric: str) -> float | None:
         """A metric of the AOPC result on the split that it was computed on: `aopc`, `aopc_random`, `aopc_gain`."""
-        found = (self.metrics.get(f"{TASK}/{split}/{metric}") for split in ("test", "val"))
+        found = (self.metrics.get(f"{self.task}/{split}/{metric}") for split in ("test", "val"))
         return next((value for value in found if value is not None), None)
 
 
 def compared_networks(store: Store, ledger: Ledger, most: int = MOST_NETWORKS) -> list[ComparedNetwork]:
-    """The best trials that have an AOPC result, the best first; each network once."""
-    objective = objectives_of(ledger.definition())[0]
+    """The best trials that have a result of the sweep's first AOPC task, the best first; each network once."""
+    definition = ledger.definition()
+    tasks, objective = aopc_tasks(definition), objectives_of(definition)[0]
+    if not tasks:
+        return []
+    task = tasks[0].name
     rows: dict[str, ResultRow] = {}
     for row in result_rows(store, ledger):
-        if row.kind == "trial" and row.state == "completed" and _has_tensors(store, row.results.get(TASK)):
+        if row.kind == "trial" and row.state == "completed" and _has_tensors(store, row.results.get(task)):
             rows.setdefault(row.key, row)
 
     def rank(row: ResultRow) -> float:
@@ -77,7 +83,8 @@ def compared_networks(store: Store, ledger: Ledger, most: int = MOST_NETWORKS) -
         ComparedNetwork(
             store=store,
             key=row.key,
-            result=row.results[TASK],
+            task=task,
+            result=row.results[task],
             name=row.name,
             label=label,
             metrics=row.metrics,
@@ -85,6 +92,12 @@ def compared_networks(store: Store, ledger: Ledger, most: int = MOST_NETWORKS) -
         )
         for place, (row, label) in enumerate(zip(chosen, labels, strict=True))
     ]
+
+
+def aopc_tasks(definition: Mapping[str, Any]) -> list[Aopc]:
+    """The AOPC tasks of a sweep; that of paper P3's convention first, where there is one."""
+    tasks = [from_plain(Aopc, each, "aopc") for each in definition["posthoc"] if each["kind"] == "aopc"]
+    return sorted(tasks, key=lambda task: task.name != "aopc")
 
 
 def area_curves(networks: Sequence[ComparedNetwork]) -> list[AreaCurve]:

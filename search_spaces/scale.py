@@ -93,11 +93,13 @@ def differences(paper: Sweep, here: Sweep, overrides: Overrides) -> list[Differe
         here: the one that is run.
         overrides: values that the user fixed.
     """
+    from optuna.trial import FixedTrial
+
     found: dict[tuple[str, str], list[str]] = {}
     params = points(paper.space)
     for point in params:
-        theirs = _flat(paper.space(_Given(point)))
-        ours = _flat(overrides.draw(here.space, _Given(point)))
+        theirs = _flat(paper.space(FixedTrial(point)))
+        ours = _flat(overrides.draw(here.space, FixedTrial(point)))
         for name in [*theirs, *(name for name in ours if name not in theirs)]:
             pair = (_words(theirs.get(name)), _words(ours.get(name)))
             if pair[0] != pair[1] and not _inside_a_change(name, theirs, ours):
@@ -127,18 +129,6 @@ def _of_tasks(paper: Sequence[PosthocSpec], here: Sequence[PosthocSpec]) -> list
                 if before.get(part) != now.get(part)
             ]
     return told
-
-
-class _Given:
-    """A trial that takes the given value for every parameter."""
-
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self._params = params
-
-    def _take(self, name: str, *args: Any, **options: Any) -> Any:
-        return self._params[name]
-
-    suggest_categorical = suggest_float = suggest_int = _take
 
 
 def _flat(spec: Any, prefix: str = "") -> dict[str, Any]:

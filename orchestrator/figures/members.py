@@ -44,7 +44,7 @@ def draw_members(figure: FigureBase, tensors: Mapping[str, Any], classes: Sequen
     cells = []
     for row, pixels in enumerate(np.asarray(tensors[f"{prefix}/pixels"])):
         one = partial(Cell, pixels=pixels, mask=None if masks is None else masks[row])
-        line = [one(title=f"true: {_short(classes[targets[row]])}", colour=INK)]
+        line = [one(title=f"true: {_true(classes, targets[row])}", colour=INK)]
         for heat, said in zip(maps[:, row], probabilities[:, row], strict=True):
             title, colour = _predicted(said, targets[row], classes)
             line.append(one(heat=heat, title=title, colour=colour))
@@ -69,7 +69,7 @@ def draw_aggregations(figure: FigureBase, tensors: Mapping[str, Any], classes: S
     cells = []
     for row, pixels in enumerate(np.asarray(tensors["shown/pixels"])):
         one = partial(Cell, pixels=pixels, mask=None if masks is None else masks[row])
-        line = [one(title=f"true: {_short(classes[targets[row]])}", colour=INK)]
+        line = [one(title=f"true: {_true(classes, targets[row])}", colour=INK)]
         line += [
             one(heat=_array(tensors, AGGREGATED + way)[row], title=way_label(way), colour=INK) for way in _ways(tensors)
         ]
@@ -102,6 +102,10 @@ def _ways(tensors: Mapping[str, Any]) -> list[str]:
     known = ["single", "mean", "intersection", "median", "union"]
     found = [name.removeprefix(AGGREGATED) for name in tensors if name.startswith(AGGREGATED)]
     return sorted(found, key=lambda way: known.index(way) if way in known else 3.5)
+
+
+def _true(classes: Sequence[str], target: int) -> str:
+    return _short(classes[target]) if target >= 0 else "no label"
 
 
 def _short(name: str) -> str:

@@ -21,7 +21,8 @@ def draw_perturbation(figure: FigureBase, tensors: Mapping[str, Any], title: str
 
     Args:
         figure: to draw on.
-        tensors: arrays of an AOPC result, with `curve` and `random_curve` [L + 1].
+        tensors: arrays of an AOPC result, with `curve` and `random_curve` [L + 1], and with the ends of the curve's interval
+            (`curve/low`, `curve/high`) where there are images enough for one.
         title: names the network.
     """
     axes = new_axes(figure, title=title, x="regions perturbed, %", y="probability of the class")
@@ -41,5 +42,9 @@ def _draw(axes: Axes, tensors: Mapping[str, Any], ordered: str, control: str) ->
     share = np.linspace(0, 100, len(along))
     axes.plot(share, between, color=MUTED, linewidth=1.6, linestyle=(0, (4, 3)), label="random order")
     axes.plot(share, along, color=ACCENT, linewidth=2.2, label="in the map's order")
+    if f"{ordered}/low" in tensors:
+        low, high = np.asarray(tensors[f"{ordered}/low"]), np.asarray(tensors[f"{ordered}/high"])
+        axes.plot(share, low, color=ACCENT, linewidth=0.7, alpha=0.8, label="95 % interval")
+        axes.plot(share, high, color=ACCENT, linewidth=0.7, alpha=0.8)
     axes.fill_between(share, along, between, color=ACCENT, alpha=0.14, linewidth=0)
     legend(axes)

@@ -38,6 +38,12 @@ EXPLAINERS = {
 }
 """Methods of maps beside Grad-CAM."""
 
+
+def explainer_label(method: str) -> str:
+    """`grad_cam` as `Grad-CAM`."""
+    return EXPLAINERS.get(method, "Grad-CAM")
+
+
 TASKS = {
     "": "uncalibrated",
     "evaluation": "uncalibrated",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from orchestrator.compared import ComparedNetwork, area_curves, compared_networks, image_grid
+from orchestrator.compared import ComparedNetwork, aopc_tasks, area_curves, compared_networks, image_grid
 from orchestrator.figures.compared import MOST_OVERLAYS, OPACITY, draw_areas
 from orchestrator.figures.overlay import ALPHAS, blended
 from orchestrator.figures.saliency import explained_images
+from orchestrator.figures.words import explainer_label
 from orchestrator.report.findings import Findings
 from orchestrator.report.pictures import Studio
 from orchestrator.report.saliency import data_uri
@@ -55,10 +56,17 @@ def grid_comparison(findings: Findings) -> dict[str, Any]:
     return {"images": images, "rows": rows}
 
 
+def compared_by(findings: Findings) -> str:
+    """The method of the maps by which trials are compared."""
+    tasks = aopc_tasks(findings.definition)
+    return explainer_label(tasks[0].explainer) if tasks else ""
+
+
 def overlays(findings: Findings, alphas: Sequence[float] = ALPHAS) -> dict[str, Any]:
     """A few images of the best network's gallery with the map at several opacities; empty where it has none."""
     best = findings.best
-    tensors = findings.tensors(best.results.get("aopc")) if best else {}
+    tasks = aopc_tasks(findings.definition)
+    tensors = findings.tensors(best.results.get(tasks[0].name)) if best and tasks else {}
     images = list(explained_images(tensors, findings.classes(best.key)))[:MOST_OVERLAYS] if best else []
     if best is None or not images:
         return {}

@@ -16,6 +16,7 @@ from orchestrator.figures.members import (
     way_label,
 )
 from orchestrator.figures.mosaic import mosaic_size
+from orchestrator.figures.regions import draw_regions, regions_size
 from orchestrator.figures.words import task_label
 from orchestrator.member_maps import ensemble_maps
 from orchestrator.report.findings import Findings
@@ -70,12 +71,12 @@ def maps_entries(findings: Findings, studio: Studio) -> list[MapsEntry]:
 def _entry(findings: Findings, studio: Studio, title: str, key: str, network: str) -> MapsEntry:
     meta, tensors = findings.meta(key), findings.tensors(key)
     metrics: Mapping[str, float | None] = meta["metrics"]
-    split = next(name.split("/")[1] for name in metrics if name.startswith("mean/"))
+    split = next(name.split("/")[0] for name in metrics if name.endswith("/scored_images"))
     ways = [name.split("/")[0] for name in metrics if name.endswith(f"/{split}/aopc")]
     shown = [name for name in SCORES if f"mean/{split}/{name}" in metrics]
     return MapsEntry(
         title=title,
-        sentences=(*_certainty(metrics, split, meta), *meta["remarks"]),
+        sentences=(*(_certainty(metrics, split, meta) if ways else ()), *meta["remarks"]),
         heads=("Aggregation", *(SCORES[name] for name in shown)),
         rows=tuple(
             (way_label(way), *(number_text(metrics.get(f"{way}/{split}/{name}")) for name in shown)) for way in ways
@@ -99,6 +100,8 @@ def _certainty(metrics: Mapping[str, float | None], split: str, meta: Mapping[st
 
 def _grids(studio: Studio, tensors: Mapping[str, Any], classes: Sequence[str], title: str) -> Iterator[Picture]:
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    if "shown/pixels" not in arrays:  # no image had a prediction
+        return
     width, height = mosaic_size(*members_shape(arrays))
     draw = partial(draw_members, tensors=arrays, classes=classes)
     count = len(arrays["shown/maps"])
@@ -108,6 +111,11 @@ def _grids(studio: Studio, tensors: Mapping[str, Any], classes: Sequence[str], t
     width, height = mosaic_size(*aggregations_shape(arrays))
     draw_ways = partial(draw_aggregations, tensors=arrays, classes=classes)
     yield studio.panel(draw_ways, f"{title}: images by ways to aggregate", width=width, height=height)
+    if "shown/rows" in arrays:
+        draw_sure = partial(draw_regions, tensors=arrays)
+        label = f"{title}: how sure the members are which region matters more"
+        width, height = regions_size(arrays)
+        yield studio.panel(draw_sure, label, width=width, height=height)
     if "rotated/pixels" in arrays:
         width, height = mosaic_size(*members_shape(arrays, "rotated"))
         draw_turned = partial(draw_members, tensors=arrays, classes=classes, prefix="rotated")

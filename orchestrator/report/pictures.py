@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING
 from orchestrator.figures.canvas import inline_svg, new_figure
 from orchestrator.figures.learning import SHOWN, draw_learning_curves
 from orchestrator.figures.parallel import draw_parallel
-from orchestrator.figures.perturbation import draw_perturbation
 from orchestrator.figures.reliability import draw_reliability
 from orchestrator.figures.search import Draw, Parameter, draw_parameter, draw_search
 from orchestrator.figures.words import metric_label, task_label
 from orchestrator.report.columns import shown_laplace
 from orchestrator.report.findings import Findings
-from orchestrator.results import ResultRow
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
@@ -98,18 +96,6 @@ def reliability_pictures(findings: Findings, studio: Studio) -> list[Picture]:
     return pictures
 
 
-def perturbation_pictures(findings: Findings, studio: Studio) -> list[Picture]:
-    """A curve a network, the best one first."""
-    pictures = []
-    for row in findings.networks[:MOST_NETWORKS]:
-        tensors = findings.tensors(row.results.get("aopc"))
-        if "curve" in tensors:
-            label = f"perturbation curve of {row.name} against a random order"
-            draw = partial(draw_perturbation, tensors=tensors, title=f"{row.name}{_aopc_text(row)}")
-            pictures.append(studio.panel(draw, label, width=3.6, height=3))
-    return pictures
-
-
 def draws_of(findings: Findings) -> list[Draw]:
     """The trials that have a value, as points of the search."""
     metric, best = findings.first_objective.metric, findings.best
@@ -154,14 +140,6 @@ def _calibrated(findings: Findings) -> Iterator[tuple[str, str, AnyPredictions]]
         predictions = findings.predictions(key, split)
         if predictions is not None:
             yield name, method, predictions
-
-
-def _aopc_text(row: ResultRow) -> str:
-    for split in ("test", "val"):
-        along, control = row.metrics.get(f"aopc/{split}/aopc"), row.metrics.get(f"aopc/{split}/aopc_random")
-        if along is not None and control is not None:
-            return f"\nAOPC {along:.3f}, random {control:.3f}"
-    return ""
 
 
 def _laplace(findings: Findings) -> Sequence[str]:

@@ -39,10 +39,10 @@ class SaliencyTile:
     outline: str
 
 
-def saliency_tiles(findings: Findings) -> list[SaliencyTile]:
-    """The gallery of the best network; of another one as long as that has none."""
+def saliency_tiles(findings: Findings, task: str) -> list[SaliencyTile]:
+    """The gallery of an AOPC task, of the best network; of another one as long as that has none."""
     for row in findings.networks:
-        tensors = findings.tensors(row.results.get("aopc"))
+        tensors = findings.tensors(row.results.get(task))
         images = list(explained_images(tensors, findings.classes(row.key)))
         if images:
             return [_tile(image) for image in images]

@@ -13,15 +13,15 @@ from orchestrator.report import origin, pictures
 from orchestrator.report.attentive import attentive_tiles
 from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
-from orchestrator.report.comparison import area_comparison, grid_comparison, overlays
+from orchestrator.report.comparison import area_comparison, compared_by, grid_comparison, overlays
 from orchestrator.report.ensembles import ensemble_entries
+from orchestrator.report.explained import explained_tasks
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
 from orchestrator.report.label_calibration import label_errors
 from orchestrator.report.laplace import laplace_lines
 from orchestrator.report.member_maps import maps_entries
 from orchestrator.report.remarks import remarks_of
-from orchestrator.report.saliency import saliency_tiles
 from orchestrator.report.stability import stability_tables
 from orchestrator.report.statistics import statistics_of
 from orchestrator.report.text import number_text, plural, short_text, time_text
@@ -94,11 +94,11 @@ def content(findings: Findings) -> dict[str, Any]:
         "learning": pictures.learning_pictures(findings, studio),
         "search": pictures.search_pictures(findings, studio),
         "parallel": pictures.parallel_picture(findings, studio),
-        "perturbation": pictures.perturbation_pictures(findings, studio),
-        "saliency": saliency_tiles(findings),
+        "explained": explained_tasks(findings, studio),
         "stability": stability_tables(findings.results),
         "member_maps": maps_entries(findings, studio),
         "areas": area_comparison(findings, studio),
+        "compared_by": compared_by(findings),
         "grid": grid_comparison(findings),
         "overlays": overlays(findings),
         "attentive": attentive_tiles(findings),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces.sweep import Sweep
-from trainables.spec import AttentiveMaps, Calibration, Conformal, EnsembleMaps, Laplace, MemberMaps, PosthocSpec
+from trainables.spec import Calibration, Conformal, Laplace, PosthocSpec
 from trainables.spec.calibration import OF_CLASSES
 
 BRIDGES = ("bridge", "bridge_norm")
@@ -31,9 +31,9 @@ def without_class_tasks(sweep: Sweep) -> tuple[Sweep, str]:
 
 
 def _for_classes(task: PosthocSpec) -> bool:
-    """Prediction sets, maps of members and of units, and calibrators and predictives of Laplace that sigmoid heads do not have."""
+    """Prediction sets, and calibrators and predictives of Laplace that sigmoid heads do not have."""
     match task:
-        case Conformal() | MemberMaps() | EnsembleMaps() | AttentiveMaps():
+        case Conformal():
             return True
         case Calibration():
             return task.method in OF_CLASSES

@@ -52,7 +52,7 @@ def ensemble_pictures(store: Store, key: str) -> dict[str, Artifact]:
 
 
 def maps_pictures(store: Store, network: str, key: str, name: str) -> dict[str, Artifact]:
-    """Grids of members by images, of ways to aggregate, and of rotated images, and numbers by angle."""
+    """Grids of members by images and of ways to aggregate, certainty of regions, rotated images, and numbers by angle."""
     if not _has_file(store, key, TENSORS):
         return {}
 
@@ -65,12 +65,20 @@ def maps_pictures(store: Store, network: str, key: str, name: str) -> dict[str, 
 
         return _picture(f"{key}-{part}", draw)
 
-    parts = ["members", "aggregations", *(["rotated", "angles"] if _is_rotated(store, key) else [])]
+    names = _tensor_names(store, key)
+    parts = [
+        *(["members", "aggregations"] if "shown/pixels" in names else []),
+        *(["regions"] if "shown/rows" in names else []),
+        *(["rotated", "angles"] if "rotated/pixels" in names else []),
+    ]
     return {f"figures/{name}_{part}.png": artifact(part) for part in parts}
 
 
-def _is_rotated(store: Store, key: str) -> bool:
-    return any(name.startswith("rotated_") for name in store.manifest(key).meta["metrics"])
+def _tensor_names(store: Store, key: str) -> set[str]:
+    from safetensors import safe_open
+
+    with safe_open(store.folder(key) / TENSORS, "np") as file:
+        return set(file.keys())
 
 
 def explanation_pictures(store: Store, key: str, plain: Mapping[str, Any]) -> dict[str, Artifact]:

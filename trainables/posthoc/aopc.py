@@ -93,15 +93,18 @@ def maps_of(source: Explained, rows: NDArray[np.int64], task: Aopc) -> Tensor:
 
 
 def _compared(source: Explained, task: Aopc) -> dict[str, Tensor]:
-    """The images that all networks of a sweep are shown on; none of labels, where an image has no one true class."""
+    """The images that all networks of a sweep are shown on; of labels the first one that is present is explained."""
+    targets, is_known = np.array(source.images.targets), np.ones(len(source.images), dtype=np.bool_)
     if source.of_labels:
-        return {}
+        present = np.nan_to_num(targets) > 0.5
+        targets, is_known = present.argmax(1), present.any(1)
 
     def explain(rows: NDArray[np.int64], classes: Tensor) -> Tensor:
         chosen = intensities(source.images, rows)
         return source.maps(source.classifier, chosen, classes[rows], task.explainer, task.seed)
 
-    return compared_images(source.images, source.order, source.classes, explain)
+    order = source.order[is_known[source.order]]
+    return compared_images(source.images, torch.from_numpy(targets), order, source.classes, explain)
 
 
 def convention(task: Aopc, scores: AopcScores, *, of_labels: bool) -> dict[str, Any]:

@@ -13,16 +13,18 @@ from torch import Tensor
 from trainables.explain.attentive import Responses, attentive_responses
 from trainables.explain.methods import require_method
 from trainables.models.classifier import Classifier
+from trainables.posthoc.aopc import gallery_targets
 from trainables.posthoc.compared import in_turn_of_classes
-from trainables.posthoc.explained import intensities, seeded_order
-from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
+from trainables.posthoc.explained import explained_classes, intensities, seeded_order
+from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.spec import AttentiveMaps
 
 
 def run(task: AttentiveMaps, network: TrainedNetwork) -> PosthocResult:
     """Project the most activated units of a few images of a split back to them.
 
-    The predictions of the one pass after training say which images are correct; up to half of the images are wrong ones. The
+    The predictions of the one pass after training say which images are correct; up to half of the images are wrong ones. Of
+    several labels the most probable one is said, and images that have none at all are left out. The
     only metric is `<split>/winning_units`, the mean number of units that give the largest response somewhere.
 
     Tensors, a row an image: `gallery/pixels` [images, height, width]; `/dominant` and `/individual` [images, shown, height,
@@ -31,11 +33,10 @@ def run(task: AttentiveMaps, network: TrainedNetwork) -> PosthocResult:
     `/predicted`, `/rows`.
 
     Raises:
-        ValueError: the network's non-linearities are not ReLU, images have several labels, or images and predictions of the
-            split are not in the same order.
+        ValueError: the network's non-linearities are not ReLU, or images and predictions of the split are not in the same order.
     """
     started = time.perf_counter()
-    predictions, images = class_predictions(task, network, task.split), network.images(task.split)
+    predictions, images = network.predictions(task.split), network.images(task.split)
     if predictions.image_ids != images.image_ids:
         raise ValueError(
             f"The predictions on {task.split!r} ({len(predictions)}) and the images of the split ({len(images)}) are not the "
@@ -43,13 +44,14 @@ def run(task: AttentiveMaps, network: TrainedNetwork) -> PosthocResult:
         )
     classifier = network.classifier().to("cuda" if torch.cuda.is_available() else "cpu")
     require_method("attentive", classifier)
-    predicted = predictions.pooled_log_probs().argmax(1).cpu().numpy()
+    predicted = explained_classes(predictions)[0].numpy()
+    targets, is_known = gallery_targets(images.targets, predicted)
     order = seeded_order(images.image_ids, task.seed)
-    rows = shown_rows(images.targets, predicted, order, task.images)
+    rows = shown_rows(targets, predicted, order[is_known[order]], task.images)
     responses = [_responses(classifier, image, task.units) for image in intensities(images, rows)]
     tensors = {
         "gallery/pixels": torch.from_numpy(np.array(images.pixels[rows])),
-        "gallery/targets": torch.from_numpy(np.array(images.targets[rows])),
+        "gallery/targets": torch.from_numpy(targets[rows]),
         "gallery/predicted": torch.from_numpy(predicted[rows]),
         "gallery/rows": torch.from_numpy(rows),
         **_gallery(responses, max(task.shown, default=0)),

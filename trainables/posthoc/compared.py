@@ -18,6 +18,7 @@ COMPARED_IMAGES = 6
 
 def compared_images(
     images: ImageSet,
+    targets: Tensor,
     order: NDArray[np.int64],
     predicted: Tensor,
     explain: Callable[[NDArray[np.int64], Tensor], Tensor],
@@ -29,12 +30,12 @@ def compared_images(
 
     Args:
         images: the split.
-        order: rows by a seed and the images' ids, see `seeded_order`.
+        targets: [images of the split], the class that is explained; of labels one that is present.
+        order: rows that may be shown, by a seed and the images' ids, see `seeded_order`.
         predicted: [images of the split], predicted classes.
         explain: rows and classes of all images to maps [rows, map rows, map columns].
     """
-    rows = in_turn_of_classes(order, images.targets)[:COMPARED_IMAGES]
-    targets = torch.from_numpy(np.array(images.targets))
+    rows = in_turn_of_classes(order, targets.numpy())[:COMPARED_IMAGES]
     maps = explain(rows, targets)
     height, width = images.pixels.shape[1:]
     return {

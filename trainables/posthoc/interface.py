@@ -12,7 +12,7 @@ from trainables.data.images import ImageSet
 from trainables.models.classifier import Classifier
 from trainables.multilabel import AnyPredictions
 from trainables.predictions import Predictions
-from trainables.spec import AttentiveMaps, Conformal, EnsembleMaps, MemberMaps, Split, SplitName, TrialSpec
+from trainables.spec import Conformal, Split, SplitName, TrialSpec
 
 
 class TrainedNetwork(Protocol):
@@ -109,9 +109,7 @@ def calibration_split(split: Split) -> tuple[SplitName, tuple[str, ...]]:
     return "val", (remark,)
 
 
-def class_predictions(
-    task: Conformal | MemberMaps | EnsembleMaps | AttentiveMaps, network: TrainedNetwork, split: SplitName
-) -> Predictions:
+def class_predictions(task: Conformal, network: TrainedNetwork, split: SplitName) -> Predictions:
     """Predictions of a network that knows one class an image, for tasks that are defined for those only.
 
     Raises:

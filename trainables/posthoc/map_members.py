@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from trainables.explain.aopc import BATCH_SIZE
 from trainables.explain.inference import inference_copy
 from trainables.explain.methods import saliency_maps
+from trainables.explain.outputs import label_probabilities
 from trainables.explain.pooled import Pooled
 from trainables.mc_dropout import mask_seed, mc_dropout_logits
 from trainables.models.classifier import Classifier
@@ -24,9 +26,13 @@ FROM_FEATURE_MAP = ("grad_cam", "cam", "grad_cam_pp", "hires_cam")
 class MapMembers(Pooled):
     """Several networks that stand for one prediction: the mean of their probabilities.
 
-    Those that follow say what the members are; `log_probs` is of all of them together, which makes this a network that
+    With `of_labels` their classes are labels that do not exclude each other, and probabilities are sigmoids. Those that follow say what the members are; `log_probs` is of all of them together, which makes this a network that
     can be perturbed (see `trainables.explain.aopc`).
     """
+
+    def __init__(self, *, of_labels: bool = False) -> None:
+        super().__init__()
+        self.of_labels = of_labels
 
     def member_log_probs(self, images: Tensor) -> Tensor:
         """Log probabilities of every member, [members, images, classes], on the device of the images."""
@@ -58,26 +64,33 @@ class NetworkMembers(MapMembers):
 
     Args:
         networks: one at least, all of the same classes, on the same device.
+        of_labels: whether their classes are labels.
     """
 
-    def __init__(self, networks: Sequence[Classifier]) -> None:
-        super().__init__()
+    def __init__(self, networks: Sequence[Classifier], *, of_labels: bool = False) -> None:
+        super().__init__(of_labels=of_labels)
         self.networks = nn.ModuleList(networks)
         self._networks = tuple(networks)
 
     def member_log_probs(self, images: Tensor) -> Tensor:
         """One pass a network."""
+        if self.of_labels:
+            return torch.stack([label_probabilities(network, images).log() for network in self._networks])
         return torch.stack([network.log_probs(images) for network in self._networks])
 
     def member_maps(self, images: Tensor, classes: Tensor, method: str, seed: int) -> Tensor:
         """Each network explained by itself; maps of another resolution are brought to the first one's."""
-        maps = [saliency_maps(network, images, classes, method, seed=seed) for network in self._networks]
+        maps = [
+            saliency_maps(network, images, classes, method, seed=seed, of_labels=self.of_labels)
+            for network in self._networks
+        ]
         size = maps[0].shape[1:]
         return torch.stack([each if each.shape[1:] == size else _resized(each, size) for each in maps])
 
     def for_many_passes(self, examples: Tensor) -> NetworkMembers:
         """Copies with their batch norms folded."""
-        return NetworkMembers([inference_copy(network, examples) for network in self._networks])
+        copies = [inference_copy(network, examples) for network in self._networks]
+        return NetworkMembers(copies, of_labels=self.of_labels)
 
 
 class SampledHeads(MapMembers):
@@ -87,10 +100,11 @@ class SampledHeads(MapMembers):
         classifier: the trained network, of one head.
         weights: [members, classes, features].
         biases: [members, classes].
+        of_labels: whether its classes are labels.
     """
 
-    def __init__(self, classifier: Classifier, weights: Tensor, biases: Tensor) -> None:
-        super().__init__()
+    def __init__(self, classifier: Classifier, weights: Tensor, biases: Tensor, *, of_labels: bool = False) -> None:
+        super().__init__(of_labels=of_labels)
         self.classifier = classifier
         like = classifier.head.weight
         self.weights, self.biases = weights.to(like), biases.to(like)
@@ -99,13 +113,14 @@ class SampledHeads(MapMembers):
         """One pass through the backbone for all members."""
         features = self.classifier.features(images)
         logits = torch.einsum("bf,skf->sbk", features, self.weights) + self.biases[:, None]
-        return torch.log_softmax(logits.float(), dim=2)
+        return _log_probs(logits.float(), of_labels=self.of_labels)
 
     def member_maps(self, images: Tensor, classes: Tensor, method: str, seed: int) -> Tensor:
         """Methods of the last feature map take one pass through the backbone, the others one or more a member."""
         if method not in FROM_FEATURE_MAP:
             heads = [variant(self.classifier, head=self._head(n)) for n in range(len(self.weights))]
-            return torch.stack([saliency_maps(each, images, classes, method, seed=seed) for each in heads])
+            explain = partial(saliency_maps, method=method, seed=seed, of_labels=self.of_labels)
+            return torch.stack([explain(each, images, classes) for each in heads])
         device = self.weights.device
         size = BATCH_SIZE.get(device.type, 64)
         parts = []
@@ -113,12 +128,14 @@ class SampledHeads(MapMembers):
             with torch.no_grad():
                 backbone = RememberedMap(self.classifier.feature_map(some.to(device)))
             heads = [variant(self.classifier, backbone=backbone, head=self._head(n)) for n in range(len(self.weights))]
-            parts.append(torch.stack([saliency_maps(each, some, of, method, batch_size=len(some)) for each in heads]))
+            explain = partial(saliency_maps, method=method, batch_size=len(some), of_labels=self.of_labels)
+            parts.append(torch.stack([explain(each, some, of) for each in heads]))
         return torch.cat(parts, dim=1)
 
     def for_many_passes(self, examples: Tensor) -> SampledHeads:
         """With the backbone's batch norms folded."""
-        return SampledHeads(inference_copy(self.classifier, examples), self.weights, self.biases)
+        copy = inference_copy(self.classifier, examples)
+        return SampledHeads(copy, self.weights, self.biases, of_labels=self.of_labels)
 
     def _head(self, member: int) -> nn.Linear:
         classes, features = self.weights.shape[1:]
@@ -138,10 +155,11 @@ class DropoutMembers(MapMembers):
         classifier: a network with dropout.
         samples: how many members.
         seed: determines the masks.
+        of_labels: whether its classes are labels.
     """
 
-    def __init__(self, classifier: Classifier, samples: int, seed: int) -> None:
-        super().__init__()
+    def __init__(self, classifier: Classifier, samples: int, seed: int, *, of_labels: bool = False) -> None:
+        super().__init__(of_labels=of_labels)
         self.classifier = classifier
         self.samples, self.seed = samples, seed
         self._dropping = always_dropping(classifier)
@@ -150,22 +168,32 @@ class DropoutMembers(MapMembers):
         """See `trainables.mc_dropout`."""
         size = BATCH_SIZE.get(images.device.type, 64)
         logits = mc_dropout_logits(self.classifier, images, samples=self.samples, seed=self.seed, batch_size=size)
-        return torch.log_softmax(logits, dim=2).to(images.device)
+        return _log_probs(logits, of_labels=self.of_labels).to(images.device)
 
     def member_maps(self, images: Tensor, classes: Tensor, method: str, seed: int) -> Tensor:
         """Each batch under the seeds that its prediction is drawn with."""
         device = next(self.parameters()).device
         size = BATCH_SIZE.get(device.type, 64)
         batches = list(zip(torch.split(images, size), torch.split(classes, size), strict=True))
+        explain = partial(saliency_maps, method=method, seed=seed, batch_size=size, of_labels=self.of_labels)
         members = []
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             for sample in range(self.samples):
                 parts = []
                 for number, (some, of) in enumerate(batches):
                     torch.manual_seed(mask_seed(self.seed, sample, number))
-                    parts.append(saliency_maps(self._dropping, some, of, method, seed=seed, batch_size=size))
+                    parts.append(explain(self._dropping, some, of))
                 members.append(torch.cat(parts))
         return torch.stack(members)
+
+
+def said_of(log_probs: Tensor, *, of_labels: bool) -> Tensor:
+    """What members predict together, [images], from [members, images, classes]: the most probable class.
+
+    Of labels it is the most probable one if it is more likely present than not, else -1.
+    """
+    probability, said = log_probs.exp().mean(0).max(1)
+    return torch.where(probability > 0.5, said, -1) if of_labels else said
 
 
 class RememberedMap(nn.Module):
@@ -182,6 +210,10 @@ class RememberedMap(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The feature map."""
         return self._feature_map
+
+
+def _log_probs(logits: Tensor, *, of_labels: bool) -> Tensor:
+    return nn.functional.logsigmoid(logits) if of_labels else torch.log_softmax(logits, dim=2)
 
 
 def variant(classifier: Classifier, **parts: nn.Module) -> Classifier:

@@ -32,7 +32,7 @@ def shown_images(explained: ExplainedTogether) -> Tensor:
 def picture_tensors(explained: ExplainedTogether, aggregated: Mapping[str, Tensor], shown: Tensor) -> dict[str, Tensor]:
     """Tensors by name.
 
-    - `shown/pixels` [images, height, width] uint8, `shown/targets` [images], `shown/masks` where they are known;
+    - `shown/pixels` [images, height, width] uint8, `shown/targets` [images], `shown/rows` [images] of all that are explained, `shown/masks` where they are known;
     - `shown/maps` [members, images, rows, columns], `shown/probabilities` [members, images, classes] of the first members,
       `shown/pooled` [images, classes] of all;
     - `shown/aggregated/<name>` [images, rows, columns], and `shown/deviation`, `shown/agreement` likewise.
@@ -42,6 +42,7 @@ def picture_tensors(explained: ExplainedTogether, aggregated: Mapping[str, Tenso
     return {
         "shown/pixels": _grey(explained.pixels[shown]),
         "shown/targets": explained.targets[shown],
+        "shown/rows": shown,
         **masks,
         **_of_members("shown", explained.maps[:, shown], explained.log_probs[:, shown]),
         **{f"shown/aggregated/{name}": maps[shown].half() for name, maps in aggregated.items()},

@@ -10,7 +10,7 @@ from torch import Tensor
 from trainables.explain.aggregate import aggregate, scaled
 from trainables.explain.rotation import rotate, rotation_correlation
 from trainables.posthoc.explained_together import ExplainedTogether
-from trainables.posthoc.map_members import MapMembers
+from trainables.posthoc.map_members import MapMembers, said_of
 from trainables.spec import EnsembleMaps, MemberMaps
 
 SHOWN_ANGLE = 45
@@ -41,6 +41,7 @@ def rotations(
 ) -> Turned:
     """Accuracy of the members together on rotated images, and the correlation of the mean map turned back with the original.
 
+    Of labels an image counts as right while the most probable one is the label that was right before, and still predicted.
     The class that is explained stays the one predicted on the image as it is, so that only the map can change. Maps are
     compared by Spearman's correlation inside the image's inscribed circle, which every angle shows.
 
@@ -63,7 +64,8 @@ def rotations(
         pixels = rotate(explained.pixels, angle).clamp(0, 1)
         log_probs = members.member_log_probs(pixels.to(device)).cpu()
         maps = scaled(members.member_maps(pixels, explained.predicted, task.method, task.seed).float())
-        accuracies.append((log_probs.exp().mean(0).argmax(1) == explained.targets).double().mean())
+        said = said_of(log_probs, of_labels=members.of_labels)
+        accuracies.append(((said == explained.targets) & (said >= 0)).double().mean())
         correlations.append(rotation_correlation(mean, aggregate(maps, "mean"), angle, size).mean())
         metrics[f"rotated_{angle}/{task.split}/accuracy"] = float(accuracies[-1])
         metrics[f"rotated_{angle}/{task.split}/map_correlation"] = float(correlations[-1])

@@ -8,6 +8,7 @@ drawn from a Laplace posterior, or draws of dropout, and one code serves all of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.explain.aggregate import AGGREGATIONS, aggregate, scaled
+from trainables.multilabel import MultiLabelPredictions
+from trainables.posthoc.aopc import gallery_targets
 from trainables.posthoc.explained import intensities, require_same_order, seeded_order
 from trainables.posthoc.explained_together import ExplainedTogether
-from trainables.posthoc.interface import PosthocResult, TrainedNetwork, class_predictions
+from trainables.posthoc.interface import PosthocResult, TrainedNetwork
 from trainables.posthoc.map_agreement import agreement_found, likeness_to_single
-from trainables.posthoc.map_members import DropoutMembers, MapMembers, NetworkMembers, SampledHeads
+from trainables.posthoc.map_members import DropoutMembers, MapMembers, NetworkMembers, SampledHeads, said_of
 from trainables.posthoc.map_pictures import picture_tensors, rotated_picture_tensors, shown_images
 from trainables.posthoc.map_rotation import rotations
 from trainables.posthoc.map_scores import aggregated_scores
@@ -33,7 +36,8 @@ SINGLE = "single"
 def run(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork]) -> PosthocResult:
     """Explain images by every member, for the class that the members predict together, and aggregate their maps.
 
-    Every map is scaled from 0 to 1 before it is aggregated, as in P1. Metrics are named `<aggregation>/<split>/<metric>` for
+    Of labels it is the most probable one of those that the members together predict present; images of which they predict none
+    are left out, with a remark. Every map is scaled from 0 to 1 before it is aggregated, as in P1. Metrics are named `<aggregation>/<split>/<metric>` for
     mean, intersection, union, median, a percentile, and `single` (see `map_scores`), `<split>/<metric>` for what the
     members agree on (`map_agreement`), and `rotated_<angle>/<split>/<metric>` (`map_rotation`). **The network that is
     perturbed is all members together**: their mean probability is followed, whichever map orders the regions.
@@ -43,8 +47,8 @@ def run(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork]) -> 
         networks: those of the ensemble, or one network for `MemberMaps`.
 
     Raises:
-        ValueError: images have several labels, a network has no dropout or several heads where that is needed, images of the
-            members differ, or the method is not defined for a network.
+        ValueError: a network has no dropout or several heads where that is needed, images of the members differ, or the method is
+            not defined for a network.
     """
     watch = Stopwatch()
     ordered = sorted(networks, key=lambda network: network.key)
@@ -52,6 +56,11 @@ def run(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork]) -> 
         members = members_of(task, ordered)
     with watch.stage("maps"):
         explained = explain(task, ordered, members)
+    if not len(explained.targets):
+        return PosthocResult(
+            metrics={f"{task.split}/scored_images": 0.0}, remarks=_left_out(explained), seconds=watch.seconds
+        )
+    with watch.stage("aggregation"):
         aggregated = aggregations(explained, task.percentile)
     with watch.stage("curves"):
         scores = aggregated_scores(task, members, explained, aggregated)
@@ -73,7 +82,7 @@ def run(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork]) -> 
             **picture_tensors(explained, aggregated, shown),
             **rotated_picture_tensors(turned),
         },
-        remarks=(*scores.remarks, *remarks),
+        remarks=(*_left_out(explained), *scores.remarks, *remarks),
         seconds=watch.seconds,
         details={"members": len(explained.maps), "method": task.method, "images": list(explained.image_ids)},
     )
@@ -85,17 +94,16 @@ def members_of(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwor
     Raises:
         ValueError: see `run`.
     """
-    for network in networks:
-        class_predictions(task, network, task.split)
+    of_labels = isinstance(networks[0].predictions(task.split), MultiLabelPredictions)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if isinstance(task, EnsembleMaps):
         _require_alike(task, networks)
-        return NetworkMembers([network.classifier().to(device) for network in networks])
+        return NetworkMembers([network.classifier().to(device) for network in networks], of_labels=of_labels)
     (network,) = networks
     classifier = network.classifier().to(device)
     if task.over == "mc_dropout":
-        return DropoutMembers(classifier, task.samples, task.seed)
-    return SampledHeads(classifier, *drawn_heads(task, network))
+        return DropoutMembers(classifier, task.samples, task.seed, of_labels=of_labels)
+    return SampledHeads(classifier, *drawn_heads(task, network), of_labels=of_labels)
 
 
 def drawn_heads(task: MemberMaps, network: TrainedNetwork) -> tuple[Tensor, Tensor]:
@@ -110,8 +118,8 @@ def drawn_heads(task: MemberMaps, network: TrainedNetwork) -> tuple[Tensor, Tens
 
     settings = Laplace(hessian_structure=task.hessian_structure)
     require_one_head(settings, network)
-    head, train = network.head(), class_predictions(task, network, "train")
-    structure, _ = affordable(settings, head, of_labels=False)
+    head, train = network.head(), network.predictions("train")
+    structure, _ = affordable(settings, head, of_labels=isinstance(train, MultiLabelPredictions))
     posterior = fit_laplace(structure, network.features("train"), train.targets, head)
     posterior = posterior.with_prior_precision(marginal_likelihood_precision(posterior))
     return sample_heads(posterior, task.samples, task.seed)
@@ -121,25 +129,35 @@ def drawn_heads(task: MemberMaps, network: TrainedNetwork) -> tuple[Tensor, Tens
 def explain(
     task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork], members: MapMembers
 ) -> ExplainedTogether:
-    """The first images of the split by a seeded order, whether they are predicted correctly or not."""
+    """The first images of the split by a seeded order that have a prediction, whether it is correct or not."""
     first = networks[0]
     images = first.images(task.split)
-    require_same_order(class_predictions(task, first, task.split), images)
+    require_same_order(first.predictions(task.split), images)
     rows: NDArray[np.int64] = seeded_order(images.image_ids, task.seed)[: task.images]
-    pixels = intensities(images, rows)
-    log_probs = member_log_probs(members, pixels)
-    predicted = log_probs.exp().mean(0).argmax(1)
+    log_probs = member_log_probs(members, intensities(images, rows))
+    shown = said_of(log_probs, of_labels=members.of_labels) >= 0
+    rows, log_probs, asked = rows[shown.numpy()], log_probs[:, shown], len(rows)
+    pixels, predicted = intensities(images, rows), log_probs.exp().mean(0).argmax(1)
+    targets, is_known = gallery_targets(images.targets[rows], predicted.numpy())
     maps = scaled(members.member_maps(pixels, predicted, task.method, task.seed).float())
     return ExplainedTogether(
         pixels=pixels,
         image_ids=tuple(images.image_ids[row] for row in rows),
-        targets=torch.from_numpy(np.array(images.targets[rows])),
+        targets=torch.from_numpy(np.where(is_known, targets, -1)),
         masks=None if images.masks is None else torch.from_numpy(np.array(images.masks[rows])),
         log_probs=log_probs,
         predicted=predicted,
         maps=maps,
         single=maps[0] if isinstance(task, EnsembleMaps) else _of_trained(task, members, pixels, predicted),
+        left_out=asked - len(rows),
     )
+
+
+def _left_out(explained: ExplainedTogether) -> tuple[str, ...]:
+    if not explained.left_out:
+        return ()
+    of = explained.left_out + len(explained.targets)
+    return (f"The members together predict no label in {explained.left_out} of {of} images, which are not explained.",)
 
 
 def member_log_probs(members: MapMembers, pixels: Tensor) -> Tensor:
@@ -160,7 +178,8 @@ def _of_trained(task: MemberMaps, members: MapMembers, pixels: Tensor, predicted
     from trainables.explain.methods import saliency_maps
 
     assert isinstance(members, SampledHeads | DropoutMembers)
-    return scaled(saliency_maps(members.classifier, pixels, predicted, task.method, seed=task.seed).float())
+    explain = partial(saliency_maps, method=task.method, seed=task.seed, of_labels=members.of_labels)
+    return scaled(explain(members.classifier, pixels, predicted).float())
 
 
 def _require_alike(task: EnsembleMaps, networks: Sequence[TrainedNetwork]) -> None:

@@ -1,7 +1,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from orchestrator.external.explain import explain
 from orchestrator.storage.ledger import Ledger
@@ -11,6 +13,7 @@ from orchestrator.tracking.memory import MemoryServer, MemoryTracker
 from orchestrator.tracking.mirror import Mirror
 from tests.orchestrator.cli.program import orchestrator, refusal
 from tests.orchestrator.tracking.servers import free_port
+from tests.trainables.data.dicoms import PATIENT, PATIENT_ID, dicom
 
 
 @pytest.fixture
@@ -46,6 +49,21 @@ def test_json_is_one_document_with_everything(copied, image, tmp_path):
         path.rsplit("/", 1)[1] for path in told["pictures"].values()
     }
     assert json.loads(orchestrator(*words).out) == document
+
+
+def test_a_dicom_file_is_explained_like_the_picture_and_names_no_patient(copied, image, tmp_path):
+    grey = np.asarray(Image.open(image).convert("L"))
+    film = tmp_path / "film.dcm"
+    film.write_bytes(dicom(grey))
+    words = ("--storage", copied, "--json", "--out")
+    one, other = (
+        json.loads(orchestrator("explain", "tiny", each, *words, tmp_path / name).out)["images"][0]
+        for each, name in ((image, "a"), (film, "b"))
+    )
+    assert other["problem"] == ""
+    assert other["explanation"]["calibrated"] == pytest.approx(one["explanation"]["calibrated"], abs=1e-3)
+    assert PATIENT not in json.dumps(other)
+    assert PATIENT_ID not in json.dumps(other)
 
 
 def test_people_read_probabilities_before_and_after(copied, image, tmp_path):

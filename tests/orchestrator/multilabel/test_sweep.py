@@ -60,7 +60,7 @@ def test_a_sweep_on_several_labels_ends_with_every_result(ended: Ended, results:
 def test_tasks_for_one_class_an_image_are_left_out_and_nothing_fails(storage: Path, ended: Ended) -> None:
     assert not ended.failed_tasks
     names = [task.name for task in network_tasks(Ledger(storage, "labels").definition())]
-    assert names == ["", "temperature", "laplace_kron", "aopc", "aopc_stability"]
+    assert names == ["", "temperature", "laplace_kron", "aopc", "aopc_stability", "maps_laplace_kron", "attentive"]
 
 
 def test_laplace_has_posteriors_of_labels_and_a_table_with_its_seconds(storage: Path, ended: Ended) -> None:
