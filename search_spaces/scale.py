@@ -76,7 +76,7 @@ def in_small(sweep: Sweep, *, embedded: bool) -> Sweep:
         )
     return replace(
         sweep,
-        space=ScaledSpace(sweep.space, small, embedded),
+        space=ScaledSpace(small.space or sweep.space, small, embedded),
         posthoc=small.posthoc if small.posthoc is not None else sweep.posthoc,
         member_seeds=min(sweep.member_seeds, small.member_seeds),
     )
@@ -96,8 +96,7 @@ def differences(paper: Sweep, here: Sweep, overrides: Overrides) -> list[Differe
     from optuna.trial import FixedTrial
 
     found: dict[tuple[str, str], list[str]] = {}
-    params = points(paper.space)
-    for point in params:
+    for point in points(here.space):
         theirs = _flat(paper.space(FixedTrial(point)))
         ours = _flat(overrides.draw(here.space, FixedTrial(point)))
         for name in [*theirs, *(name for name in ours if name not in theirs)]:
@@ -108,27 +107,34 @@ def differences(paper: Sweep, here: Sweep, overrides: Overrides) -> list[Differe
         Difference(setting=name, paper=" or ".join(dict.fromkeys(before)), here=now)
         for (name, now), before in found.items()
     ]
-    if here.trials < len(params):
-        told.append(Difference(setting="trials", paper=str(len(params)), here=str(here.trials)))
+    wanted, drawn = len(points(paper.space)), min(here.trials, len(points(here.space)))
+    if drawn < wanted:
+        told.append(Difference(setting="trials", paper=str(wanted), here=str(drawn)))
     if here.member_seeds != paper.member_seeds:
         told.append(Difference(setting="member_seeds", paper=str(paper.member_seeds), here=str(here.member_seeds)))
     return [*told, *_of_tasks(paper.posthoc, here.posthoc)]
 
 
 def _of_tasks(paper: Sequence[PosthocSpec], here: Sequence[PosthocSpec]) -> list[Difference]:
-    """Tasks that are left out, added, or have other settings; those of one name are the same task."""
+    """Tasks of one name are the same one; of what is left, those of one kind are told apart by their settings, in turn."""
     theirs, ours = ({task.name or task.kind: task for task in tasks} for tasks in (paper, here))
-    told = [Difference(setting=name, paper="computed", here="left out") for name in theirs if name not in ours]
-    told += [Difference(setting=name, paper="-", here="added") for name in ours if name not in theirs]
-    for name in theirs:
-        if name in ours:
-            before, now = _flat(theirs[name]), _flat(ours[name])
-            told += [
-                Difference(setting=f"{name}/{part}", paper=_words(before.get(part)), here=_words(now.get(part)))
-                for part in {**before, **now}
-                if before.get(part) != now.get(part)
-            ]
-    return told
+    pairs = [(name, theirs[name], ours[name]) for name in theirs if name in ours]
+    gone = [task for name, task in theirs.items() if name not in ours]
+    new = [task for name, task in ours.items() if name not in theirs]
+    for task in list(gone):
+        other = next((each for each in new if each.kind == task.kind), None)
+        if other is not None:
+            pairs.append((task.name or task.kind, task, other))
+            gone.remove(task)
+            new.remove(other)
+    told = [
+        Difference(setting=f"{name}/{part}", paper=_words(before.get(part)), here=_words(now.get(part)))
+        for name, before, now in ((name, _flat(before), _flat(now)) for name, before, now in pairs)
+        for part in {**before, **now}
+        if before.get(part) != now.get(part)
+    ]
+    told += [Difference(setting=task.name or task.kind, paper="computed", here="left out") for task in gone]
+    return told + [Difference(setting=task.name or task.kind, paper="-", here="added") for task in new]
 
 
 def _flat(spec: Any, prefix: str = "") -> dict[str, Any]:

@@ -82,12 +82,14 @@ class Small:
         embedded: the embedded images that take the place of the data set where no folder is given.
         posthoc: tasks in place of the sweep's, or None to keep those.
         member_seeds: further seeds of the best configuration, at most.
+        space: in place of the sweep's, where that has too many points; its points are points of the sweep's.
     """
 
     change: Callable[[TrialSpec], TrialSpec]
     embedded: Synthetic
     posthoc: tuple[PosthocSpec, ...] | None = None
     member_seeds: int = 0
+    space: Space | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

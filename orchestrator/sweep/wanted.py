@@ -11,6 +11,7 @@ from orchestrator.trial import TrialJob
 from search_spaces.objective import Objective
 from search_spaces.pooled import require_pooled
 from trainables.spec import Ensemble, EnsembleMaps, NetworkTask, PixelBaseline, posthoc_key, to_plain
+from trainables.spec.among import is_among
 
 LEAST_MEMBERS = 2
 
@@ -64,7 +65,9 @@ def ensemble_members(task: Ensemble | EnsembleMaps, rows: Sequence[Row], objecti
 
     `seeds` takes the best configuration and its further seeds, `top` the best trials by the objective on val. Of `greedy` and
     `diverse` these are the candidates, every complete trial: the task itself chooses, because it reads their predictions.
+    Trials that did not draw the task's `among` are no members.
     """
+    rows = [row for row in rows if is_among(task.among, row.params)]
     if isinstance(task, Ensemble) and task.selects:
         return list(dict.fromkeys(row.key for row in rows if row.kind == "trial" and row.state == "completed"))
     if task.members == "seeds":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from trainables.spec.among import among_suffix, require_among
 from trainables.spec.explanations import Explainer
 
 MAP_METHODS = get_args(Explainer)
@@ -89,18 +90,21 @@ class EnsembleMaps(MapSettings):
         members: `seeds` for the best configuration under several seeds, `top` for the sweep's best trials, as an `Ensemble`
             takes them.
         size: how many members at most.
+        among: only trials with that drawn parameter, such as `network=p1_small`; all of them if empty.
     """
 
     kind: Literal["ensemble_maps"] = "ensemble_maps"
     members: Literal["seeds", "top"] = "seeds"
     size: int = 4
+    among: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_among(self.among, self.members)
         if self.size < 2:
             raise ValueError(f"posthoc/ensemble_maps/size is {self.size}; members that can differ are 2 or more.")
 
     @property
     def name(self) -> str:
         """Name in tables."""
-        return f"ensemble_maps_{self.members}_{self.size}{self.by}"
+        return f"ensemble_maps_{self.members}_{self.size}{self.by}{among_suffix(self.among)}"

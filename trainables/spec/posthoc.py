@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from trainables.spec.among import among_suffix, require_among
 from trainables.spec.attentive import AttentiveMaps
 from trainables.spec.calibration import Calibration
 from trainables.spec.canonical import content_key
@@ -197,6 +198,7 @@ class Ensemble:
         metric: what `greedy` and `diverse` select by on val, and what names the best single member there.
         diversity: of `diverse`, what a nat of disagreement among the members is worth.
         of: name of a task of the sweep (`laplace_kron`) whose predictions are pooled in place of the networks' own.
+        among: only trials with that drawn parameter, such as `network=p1_small`; all of them if empty.
         sizes: also the quality of random subsets of so many members; sizes beyond the members are left out.
         draws: random subsets for each of the sizes.
         seed: seed of these subsets.
@@ -208,6 +210,7 @@ class Ensemble:
     metric: Literal["nll", "accuracy", "auroc"] = "nll"
     diversity: float = 0.5
     of: str = ""
+    among: str = ""
     sizes: tuple[int, ...] = ()
     draws: int = 20
     seed: int = 0
@@ -219,6 +222,7 @@ class Ensemble:
             )
         if not self.diversity >= 0:
             raise ValueError(f"Ensemble got diversity {self.diversity}; it is 0 or above, 0 selects by quality alone.")
+        require_among(self.among, self.members)
 
     @property
     def selects(self) -> bool:
@@ -229,7 +233,8 @@ class Ensemble:
     def name(self) -> str:
         """Name of the ensemble in tables."""
         by = "" if self.metric == "nll" else f"_{self.metric}"
-        return f"ensemble_{self.members}_{self.size}{by}" + (f"_of_{self.of}" if self.of else "")
+        of = f"_of_{self.of}" if self.of else ""
+        return f"ensemble_{self.members}_{self.size}{by}{of}{among_suffix(self.among)}"
 
 
 @dataclass(frozen=True, kw_only=True)
