@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+
+if TYPE_CHECKING:
+    from orchestrator.report.formats import ReportFormat
 
 
 @click.command("report")
 @click.argument("sweep", required=False)
 @storage_option
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="File to write. [default: report.html in the sweep's folder]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write. [default: report.html, .md, .csv or .tex in the sweep's folder]",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md", "csv", "latex"]),
+    default="html",
+    help="csv and latex of a paper's sweep are the paper's tables.",
 )
 @json_option
-def command(sweep: str | None, storage: Path, out: Path | None, as_json: bool) -> None:
-    """Write the report of a sweep as one HTML file that needs no network. SWEEP is the newest one if it is left out."""
+def command(sweep: str | None, storage: Path, out: Path | None, form: ReportFormat, as_json: bool) -> None:
+    """Write the report of a sweep as one HTML file that needs no network, or as text.
+
+    SWEEP is the newest one if it is left out.
+    """
+    from orchestrator.report.formats import SUFFIXES, report_text
     from orchestrator.report.write import write_report
-    from orchestrator.storage.store import Store
+    from orchestrator.storage.store import Store, replace
 
     ledger = find_sweep(storage, sweep)
-    path = write_report(Store(storage), ledger, out or ledger.folder / "report.html")
+    path = out or ledger.folder / f"report{SUFFIXES[form]}"
+    if form == "html":
+        write_report(Store(storage), ledger, path)
+    else:
+        from orchestrator.report.findings import gather
+
+        replace(path, report_text(gather(Store(storage), ledger), form))
     if as_json:
         print_json({"sweep": ledger.name, "path": str(path), "bytes": path.stat().st_size})
     else:

@@ -21,6 +21,8 @@ from orchestrator.report.headline import progress_text, sentences, tiles
 from orchestrator.report.label_calibration import label_errors
 from orchestrator.report.laplace import laplace_lines
 from orchestrator.report.member_maps import maps_entries
+from orchestrator.report.papers.page import paper_page
+from orchestrator.report.papers.words import interval_text, ours_text, paper_text
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.stability import stability_tables
 from orchestrator.report.statistics import statistics_of
@@ -71,13 +73,15 @@ def render(findings: Findings) -> str:
 def content(findings: Findings) -> dict[str, Any]:
     """What the templates show, by name."""
     studio = pictures.Studio()
+    paper = paper_page(findings, studio)
     return {
         "sweep": findings.name,
         "state": findings.state,
         "definition": findings.definition,
         "definition_json": json.dumps(findings.definition, indent=2, ensure_ascii=False),
         "objectives": [f"{metric_label(each.metric)} ({each.mode})" for each in findings.objectives],
-        "sections": SECTIONS,
+        "sections": ("paper", *SECTIONS) if paper else SECTIONS,
+        "paper": paper,
         "written": time_text(time.time()),
         "created": time_text(findings.definition.get("created", 0.0)),
         "progress": progress_text(findings),
@@ -125,6 +129,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Callable[..., str]] = {"number": number_text, "short": short_text, "plural": plural}
+    filters: dict[str, Callable[..., str]] = {
+        "number": number_text,
+        "short": short_text,
+        "plural": plural,
+        "paper_text": paper_text,
+        "ours_text": ours_text,
+        "interval_text": interval_text,
+    }
     environment.filters.update(filters)
     return environment

@@ -13,14 +13,9 @@ from search_spaces.grid import points
 from search_spaces.overrides import Overrides
 from search_spaces.registry import SPACES, load_sweep
 from search_spaces.scale import differences, in_small
-from search_spaces.sweep import Sweep
-from trainables.spec import Synthetic, TrialSpec
+from trainables.spec import PixelBaseline, Synthetic
 
 PAPERS = [name for name in SPACES if name[0] == "p" and name[1].isdigit()]
-
-
-def draws(sweep: Sweep) -> list[TrialSpec]:
-    return [sweep.space(optuna.trial.FixedTrial(point)) for point in points(sweep.space)]
 
 
 def test_every_paper_has_small_sizes() -> None:
@@ -33,8 +28,10 @@ def test_the_small_sweep_has_the_same_points_on_its_own_data_or_on_embedded_imag
     paper = load_sweep(name)
     for embedded in (False, True):
         small = in_small(paper, embedded=embedded)
-        assert points(small.space) == points(paper.space)
-        for before, now in zip(draws(paper), draws(small), strict=True):
+        shared = [point for point in points(paper.space) if point in points(small.space)]
+        assert shared == points(small.space)
+        for point in shared:
+            before, now = (sweep.space(optuna.trial.FixedTrial(point)) for sweep in (paper, small))
             assert isinstance(now.data, Synthetic) == embedded
             assert type(now.model) is type(before.model)
             assert type(now.loss) is type(before.loss)
@@ -76,9 +73,16 @@ def test_a_user_s_own_setting_is_a_difference_too() -> None:
 
 def test_tasks_that_are_left_out_or_added_are_told() -> None:
     paper = load_sweep("p1_mura_ensembles")
-    here = replace(paper, posthoc=paper.posthoc[1:], member_seeds=2)
+    here = replace(paper, posthoc=(*paper.posthoc[1:], PixelBaseline()), trials=7)
     told = {each.setting: (each.paper, each.here) for each in differences(paper, here, Overrides())}
-    assert told == {"evaluation": ("computed", "left out"), "member_seeds": ("14", "2")}
+    assert told == {"evaluation": ("computed", "left out"), "linear_on_pixels": ("-", "added"), "trials": ("30", "7")}
+
+
+def test_a_task_of_another_name_is_told_by_its_settings() -> None:
+    paper = load_sweep("p1_mura_ensembles")
+    told = {each.setting: each.here for each in differences(paper, in_small(paper, embedded=True), Overrides())}
+    assert told["ensemble_top_15_p1_small/size"] == "3"
+    assert told["trials"] == "6"
 
 
 def test_a_sweep_that_is_no_paper_s_has_no_small_sizes(tmp_path: Path) -> None:

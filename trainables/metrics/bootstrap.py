@@ -68,7 +68,7 @@ def headline_intervals(
     def measure(weights: Tensor) -> dict[str, Tensor]:
         return weighted_headline(predictions, weights, bins)
 
-    return _intervals(measure, predictions, groups, resamples, seed)
+    return intervals_of(measure, predictions, groups, resamples, seed)
 
 
 def paired_intervals(
@@ -99,7 +99,7 @@ def paired_intervals(
         ours, theirs = weighted_headline(one, weights, bins), weighted_headline(other, weights, bins)
         return {name: ours[name] - theirs[name] for name in ours}
 
-    return _intervals(measure, one, groups, resamples, seed)
+    return intervals_of(measure, one, groups, resamples, seed)
 
 
 def drawn_weights(groups: Sequence[str], resamples: int, seed: int) -> Iterator[Tensor]:
@@ -134,13 +134,22 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     return statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
 
 
-def _intervals(
+def intervals_of(
     measure: Callable[[Tensor], Mapping[str, Tensor]],
     predictions: AnyPredictions,
     groups: Sequence[str],
     resamples: int,
     seed: int,
 ) -> dict[str, Interval]:
+    """Intervals of whatever is measured under weights.
+
+    Args:
+        measure: weights [weightings, images] to metrics [weightings] by name; NaN where one is not defined.
+        predictions: of the images.
+        groups: [images], what is drawn together.
+        resamples: how often.
+        seed: of the draws.
+    """
     if len(groups) != len(predictions):
         raise ValueError(
             f"A bootstrap was given {len(groups)} groups for predictions of {len(predictions)} images. Pass one an image, "
