@@ -26,6 +26,8 @@ COMMANDS = {
     "predict": ("orchestrator.cli.predict", "Predict a folder of images with a sweep's best network."),
     "localise": ("orchestrator.cli.localise", "Score a network's maps against masks of your own."),
     "explain": ("orchestrator.cli.explain", "Show what a sweep's best network looks at in your own images."),
+    "export": ("orchestrator.cli.export", "Write a network or an ensemble as a folder of its own, with a model card."),
+    "register": ("orchestrator.cli.register", "Register a network or an ensemble in MLflow's model registry."),
     "audit": ("orchestrator.cli.audit", "Check that nothing is doubled, missing or orphaned."),
     "list": ("orchestrator.cli.list", "List the search spaces that exist by name."),
     "ui": ("orchestrator.cli.ui", "Open the MLflow user interface on this machine."),

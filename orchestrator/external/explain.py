@@ -19,11 +19,12 @@ from orchestrator.external.explanation import (
     save_maps,
     write_pictures,
 )
-from orchestrator.external.predict import Predictor, Progress, Seen, load_predictor
+from orchestrator.external.predict import Progress, SweepPredictor, load_predictor
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from trainables.data.any_folder import find_images
 from trainables.data.problems import several
+from trainables.predictor import Seen
 from trainables.spec import VERSIONS, content_key, nearest
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class _Call:
 
     store: Store
     ledger: Ledger
-    predictor: Predictor
+    predictor: SweepPredictor
     names: Mapping[str, str]  # of networks, by key
     method: str
     of_class: int | None
@@ -133,7 +134,7 @@ def _chosen(store: Store, ledger: Ledger, network: str | None, members: bool) ->
     return chosen
 
 
-def _class_number(predictor: Predictor, name: str | None) -> int | None:
+def _class_number(predictor: SweepPredictor, name: str | None) -> int | None:
     if name is None:
         return None
     if name not in predictor.classes:
