@@ -15,6 +15,7 @@ from trainables.spec import (
     Aopc,
     Evaluation,
     Laplace,
+    MemberMaps,
     Mura,
     Optimizer,
     PaperCNN,
@@ -57,12 +58,19 @@ sweep = Sweep(
         Evaluation(),
         Temperature(),
         *LAPLACE,
-        Aopc(images=200),
+        Aopc(explainer="cam", images=200),  # Figure 3
+        MemberMaps(over="laplace"),  # how sure it is of regions, which the paper leaves open
     ),
     description="Paper P0: body parts on MURA, last-layer Laplace under three structures.",
     small=Small(
         change=_small,
         embedded=Synthetic(images=800),
-        posthoc=(Evaluation(), Temperature(), *LAPLACE, Aopc(images=24, cells=8)),
+        posthoc=(
+            Evaluation(),
+            Temperature(),
+            *LAPLACE,
+            Aopc(explainer="cam", images=24, cells=8),
+            MemberMaps(images=8),
+        ),
     ),
 )

@@ -10,8 +10,8 @@ COLUMNS = (
     Column(title="accuracy", metric="test/accuracy", digits=5),
     Column(title="ECE", metric="test/ece", digits=5),
     Column(title="NLL", metric="test/nll", digits=4),
-    Column(title="fit (h)", metric="seconds/fit", scale=HOURS, digits=6),
-    Column(title="optimisation (h)", metric="seconds/prior_precision", scale=HOURS, digits=6),
+    Column(title="fit (h)", metric="seconds/fit", scale=HOURS, digits=None),
+    Column(title="optimisation (h)", metric="seconds/prior_precision", scale=HOURS, digits=None),
 )
 PRINTED = {
     "": (0.87519, 0.07406, 0.6465, None, None),

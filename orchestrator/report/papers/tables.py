@@ -17,13 +17,17 @@ class Column:
         title: with its unit, as the paper writes it.
         metric: what of ours stands there, without prefix: `test/accuracy`, `seconds/fit`.
         scale: ours is multiplied by it: 100 for per cent, 1 / 3600 for hours.
-        digits: after the point.
+        digits: after the point; None for three that count, where sizes differ widely.
     """
 
     title: str
     metric: str
     scale: float = 1.0
-    digits: int = 3
+    digits: int | None = 3
+
+    def text(self, value: float) -> str:
+        """A number of the column."""
+        return f"{value:.3g}" if self.digits is None else f"{value:.{self.digits}f}"
 
 
 @dataclass(frozen=True, kw_only=True)
