@@ -66,7 +66,9 @@ def _tasks(seeds: int, sizes: tuple[int, ...], images: int) -> tuple[PosthocSpec
         *(Ensemble(members="top", size=seeds, sizes=sizes, among=each) for each in among),
         *(Ensemble(members="top", size=seeds, of="laplace_kron", among=each) for each in among),
         *(EnsembleMaps(members="top", size=seeds, among=each, images=images) for each in among),
+        EnsembleMaps(members="top", size=seeds, among=among[0], images=images, method="gradient"),
         MemberMaps(over="laplace", images=images),
+        MemberMaps(over="laplace", images=images, method="gradient"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -235,7 +236,8 @@ def _correlation(maps: NDArray[np.float32], weights: Sequence[int]) -> float | N
     if len(maps) == 1:
         return None
     counted = torch.from_numpy(maps[:, ::4, ::4].copy()).repeat_interleave(torch.tensor(weights), dim=0)
-    return float(agreement(counted[:, None]).correlation[0])
+    found = float(agreement(counted[:, None]).correlation[0])
+    return None if math.isnan(found) else found
 
 
 def _members(call: _Call, seen: Seen, number: int) -> Iterator[ExplainedMember]:

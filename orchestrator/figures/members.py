@@ -89,7 +89,7 @@ def draw_rotation(figure: FigureBase, tensors: Mapping[str, Any], title: str) ->
     ):
         axes.plot(angles, np.asarray(tensors[f"angles/{name}"]), color=colour, linewidth=2, marker="o", label=label)
     axes.set_xticks(angles)
-    axes.set_ylim(min(0.0, float(np.asarray(tensors["angles/map_correlation"]).min()) - 0.05), 1.05)
+    axes.set_ylim(min(0.0, float(np.nanmin(np.asarray(tensors["angles/map_correlation"]))) - 0.05), 1.05)
     legend(axes)
 
 

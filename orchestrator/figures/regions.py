@@ -74,7 +74,7 @@ def _draw_intervals(axes: Axes, tensors: Mapping[str, Any], row: int, top: NDArr
     places = np.arange(len(top))
     axes.hlines(places, low[top], high[top], color=ACCENT, linewidth=2.2, alpha=0.55)
     axes.plot(median[top], places, "o", color=ACCENT, markersize=4.5)
-    right = float(high[top].max())
+    right = max(float(high[top].max()), 1e-3)  # of a flat map no region has a share
     for place in places[:-1]:
         certain = outranks[top[place], top[place + 1]]
         axes.text(right * 1.06, place + 0.5, f"{certain:.2f}", fontsize=7.5, color=INK, va="center")

@@ -67,7 +67,7 @@ def write_report(store: Store, ledger: Ledger, path: Path) -> Path:
 
 def render(findings: Findings) -> str:
     """The page as text."""
-    return _environment().get_template("report.html").render(**content(findings))
+    return environment().get_template("report.html").render(**content(findings))
 
 
 def content(findings: Findings) -> dict[str, Any]:
@@ -119,7 +119,8 @@ def content(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with the filters that they use."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

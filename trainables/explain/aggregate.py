@@ -58,7 +58,8 @@ class Agreement:
     Attributes:
         deviation: [images, rows, columns], standard deviation over the members.
         agreement: [images, rows, columns], share of the members that count the pixel among their own top fifth.
-        correlation: [images], mean Spearman correlation of two members' maps; 1 with a single member.
+        correlation: [images], mean Spearman correlation of two members' maps, of those that are not flat; NaN where fewer
+            than two are, 1 with a single member.
     """
 
     deviation: Tensor
@@ -80,7 +81,14 @@ def agreement(maps: Tensor) -> Agreement:
     length = centred.norm(dim=2, keepdim=True)
     unit = torch.where(length > 0, centred / length.clamp_min(1e-12), torch.zeros_like(centred))
     total = unit.sum(0).square().sum(1) - unit.square().sum((0, 2))
-    return Agreement(deviation=deviation, agreement=top, correlation=total / (members * (members - 1)))
+    pairs = (count := (~is_flat(maps)).double().sum(0)) * (count - 1)
+    defined = torch.where(pairs > 0, total / pairs.clamp_min(1), torch.nan)
+    return Agreement(deviation=deviation, agreement=top, correlation=defined)
+
+
+def is_flat(maps: Tensor) -> Tensor:
+    """Whether a map has one value everywhere, so that nothing can be ranked, [..., rows, columns] to [...]."""
+    return maps.amax((-2, -1)) == maps.amin((-2, -1))
 
 
 def average_ranks(values: Tensor) -> Tensor:

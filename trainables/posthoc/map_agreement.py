@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.explain.aggregate import RegionCertainty, agreement, region_certainty
+from trainables.explain.aggregate import RegionCertainty, agreement, is_flat, region_certainty
 from trainables.explain.regions import Regions
 from trainables.explain.rotation import correlation, rank_correlation
 from trainables.posthoc.explained_together import ExplainedTogether
@@ -20,16 +20,17 @@ NAMES = {"laplace": "last layers drawn from the Laplace posterior", "mc_dropout"
 
 @dataclass(frozen=True, kw_only=True)
 class Agreed:
-    """Metrics by `<split>/<metric>`, and tensors image by image."""
+    """Metrics by `<split>/<metric>`, tensors image by image, and remarks."""
 
     metrics: dict[str, float | None]
     tensors: dict[str, Tensor]
+    remarks: tuple[str, ...] = ()
 
 
 def agreement_found(task: MemberMaps | EnsembleMaps, explained: ExplainedTogether) -> Agreed:
     """Of all explained images.
 
-    - `map_correlation`: mean Spearman correlation of two members' maps; `map_deviation`: standard deviation over the members,
+    - `map_correlation`: mean Spearman correlation of two members' maps, which is not defined for a flat one; `map_deviation`: standard deviation over the members,
       mean over pixels.
     - `pair_certainty`: how sure the members are, in the mean over pairs of regions, of which one matters more:
       max(P(i outranks j), 1 - P), from 0.5 (they do not know) to 1.
@@ -50,7 +51,7 @@ def agreement_found(task: MemberMaps | EnsembleMaps, explained: ExplainedTogethe
         **_certainties(sure),
     }
     return Agreed(
-        metrics={f"{task.split}/{name}": float(value.double().mean()) for name, value in values.items()},
+        metrics={f"{task.split}/{name}": _mean(value) for name, value in values.items()},
         tensors={
             "map_correlation": alike.correlation,
             "regions/outranks": sure.outranks.float(),
@@ -59,7 +60,24 @@ def agreement_found(task: MemberMaps | EnsembleMaps, explained: ExplainedTogethe
             "regions/high": sure.high.float(),
             "regions/grid": torch.tensor([regions.rows, regions.columns]),
         },
+        remarks=_flat_remarks(task, explained),
     )
+
+
+def _flat_remarks(task: MemberMaps | EnsembleMaps, explained: ExplainedTogether) -> tuple[str, ...]:
+    flat = is_flat(explained.maps)
+    if not bool(flat.any()):
+        return ()
+    return (
+        f"{int(flat.sum())} of {flat.numel()} members' maps ({task.method}) have one value everywhere, mostly because nothing "
+        "speaks for the class in them: they rank no region and are left out of correlations.",
+    )
+
+
+def _mean(values: Tensor) -> float | None:
+    """The mean of what is defined; None where nothing is."""
+    found = values.double().nanmean()
+    return None if bool(found.isnan()) else float(found)
 
 
 def likeness_to_single(
@@ -72,9 +90,12 @@ def likeness_to_single(
     """
     if isinstance(task, EnsembleMaps):
         return {}, ()
+    shaped = ~(is_flat(explained.maps) | is_flat(explained.single))
     samples = explained.maps.flatten(2)
     trained = explained.single.flatten(1).expand_as(samples)
-    spearman, pearson = rank_correlation(samples, trained), correlation(samples, trained)
+    if not bool(shaped.any()):
+        return {}, ()
+    spearman, pearson = rank_correlation(samples, trained)[shaped], correlation(samples, trained)[shaped]
     metrics: dict[str, float | None] = {
         f"{task.split}/correlation_with_trained": float(spearman.mean()),
         f"{task.split}/least_correlation_with_trained": float(spearman.min()),
@@ -87,7 +108,7 @@ def likeness_to_single(
     return metrics, (
         f"Maps ({task.method}) of {len(samples)} {NAMES[task.over]} {verdict} the trained network's: mean Spearman correlation "
         f"{found:.3f}, least {float(spearman.min()):.3f}, mean Pearson correlation {float(pearson.mean()):.3f}, on "
-        f"{samples.shape[1]} images{judged}.",
+        f"{int(shaped.any(0).sum())} images{judged}.",
     )
 
 

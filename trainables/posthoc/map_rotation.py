@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from trainables.explain.aggregate import aggregate, scaled
+from trainables.explain.aggregate import aggregate, is_flat, scaled
 from trainables.explain.rotation import rotate, rotation_correlation
 from trainables.posthoc.explained_together import ExplainedTogether
 from trainables.posthoc.map_members import MapMembers, said_of
@@ -66,9 +66,11 @@ def rotations(
         maps = scaled(members.member_maps(pixels, explained.predicted, task.method, task.seed).float())
         said = said_of(log_probs, of_labels=members.of_labels)
         accuracies.append(((said == explained.targets) & (said >= 0)).double().mean())
-        correlations.append(rotation_correlation(mean, aggregate(maps, "mean"), angle, size).mean())
+        turned = aggregate(maps, "mean")
+        alike = rotation_correlation(mean, turned, angle, size)[~(is_flat(mean) | is_flat(turned))]
+        correlations.append(alike.mean())  # NaN where no map has a shape
         metrics[f"rotated_{angle}/{task.split}/accuracy"] = float(accuracies[-1])
-        metrics[f"rotated_{angle}/{task.split}/map_correlation"] = float(correlations[-1])
+        metrics[f"rotated_{angle}/{task.split}/map_correlation"] = float(correlations[-1]) if len(alike) else None
         if angle == picture:
             kept = {"pixels": pixels[shown], "log_probs": log_probs[:, shown], "maps": maps[:, shown]}
     return Turned(

@@ -82,7 +82,7 @@ def run(task: MemberMaps | EnsembleMaps, networks: Sequence[TrainedNetwork]) -> 
             **picture_tensors(explained, aggregated, shown),
             **rotated_picture_tensors(turned),
         },
-        remarks=(*_left_out(explained), *scores.remarks, *remarks),
+        remarks=(*_left_out(explained), *scores.remarks, *found.remarks, *remarks),
         seconds=watch.seconds,
         details={"members": len(explained.maps), "method": task.method, "images": list(explained.image_ids)},
     )

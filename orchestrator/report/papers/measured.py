@@ -38,9 +38,9 @@ class Measured:
         return next(iter(self.trials(**params)), None)
 
     def ensemble(self, start: str, end: str = "") -> ResultRow | None:
-        """The first complete ensemble whose name begins and ends so."""
-        names = (row for row in self.findings.ensembles if row.name.startswith(start) and row.name.endswith(end))
-        return next(names, None)
+        """The first complete ensemble of networks whose name begins and ends so; those of a task's results are others."""
+        named = [row for row in self.findings.ensembles if row.name.startswith(start) and row.name.endswith(end)]
+        return next((row for row in named if "_of_" not in row.name), None)
 
     def task(self, row: ResultRow | None, start: str) -> str:
         """Name of the row's result that begins so, such as `laplace_kron_grid`; empty where it has none."""
@@ -105,7 +105,14 @@ class Measured:
             return Found(value=middle * column.scale)
         free = len(values) - 1
         half = T_975.get(free, 1.96 + 2.4 / free) * statistics.stdev(values) / len(values) ** 0.5
-        return _scaled(middle, middle - half, middle + half, column.scale)
+        least = max(0.0, middle - half)  # seconds, shares and errors are not negative
+        most = middle + half if column.metric.startswith("seconds/") else min(1.0, middle + half)
+        return _scaled(middle, least, most, column.scale)
+
+    def sizes(self, ensemble: ResultRow | None) -> list[int]:
+        """Sizes of the random subsets of an ensemble's members."""
+        tensors = self.findings.tensors(ensemble.key) if ensemble else {}
+        return [int(size) for size in tensors["sizes"].tolist()] if "sizes" in tensors else []
 
     def of_size(self, ensemble: ResultRow | None, size: int, column: Column) -> Found | None:
         """The mean over random subsets of an ensemble's members, with the middle 95 % of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchestrator.report.papers.measured import Measured
 from orchestrator.report.papers.tables import Cell, Column, Found, Line, PaperTable, Printed, printed
@@ -78,10 +79,12 @@ def _of_network(measured: Measured, network: str) -> list[Line]:
         theirs = printed((accuracy, None, LAPLACE[network][structure], None, None))
         lines.append(_line((label, f"LA {structure}"), theirs, found, TWICE))
     ensemble = measured.ensemble("ensemble_top_", network)
-    for size in SIZES:
-        accuracy, error = ENSEMBLES[network][size]
+    ours = [size for size in measured.sizes(ensemble) if size > 1]
+    for size in sorted({*SIZES, *ours}):
+        accurate, wrong = ENSEMBLES[network].get(size, (None, None))
         found = [measured.of_size(ensemble, size, column) for column in COLUMNS]
-        lines.append(_line((label, f"ensemble {size}"), printed((accuracy, None, None, error, None)), found, ""))
+        line = _line((label, f"ensemble {size}"), printed((accurate, None, None, wrong, None)), found, "")
+        lines.append(replace(line, is_ours=size not in SIZES))
     return lines
 
 

@@ -109,6 +109,11 @@ class PaperTable:
     lines: tuple[Line, ...]
     remarks: tuple[str, ...] = ()
 
+    @property
+    def notes(self) -> list[str]:
+        """Notes of its lines, each once."""
+        return list(dict.fromkeys(line.note for line in self.lines if line.note))
+
 
 def printed(values: Sequence[float | tuple[float, float] | None]) -> tuple[Printed | None, ...]:
     """Numbers of a row of a paper: plain, with a spread, or None for one that is not printed."""

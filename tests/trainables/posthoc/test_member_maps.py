@@ -148,3 +148,18 @@ def test_the_names_of_methods_are_those_that_there_are():
 def _pixels(network, result):
     rows = np.array([network.image_set.image_ids.index(name) for name in result.details["images"]])
     return intensities(network.image_set, rows)
+
+
+def test_flat_maps_are_left_out_of_correlations_and_told(networks):
+    silent = replace(networks[0], key="network-9", network=trained(9))
+    with torch.no_grad():
+        silent.network.head.weight *= 0  # nothing speaks for any class: Grad-CAM is 0 everywhere
+    result = run(EnsembleMaps(size=3, **FEW), [networks[1], networks[2], silent])
+    alone = run(EnsembleMaps(size=3, **FEW), [networks[1], networks[2]])
+    assert torch.isfinite(result.tensors["map_correlation"]).any()
+    assert any("have one value everywhere" in remark for remark in result.remarks)
+    if torch.equal(result.tensors["predicted"], alone.tensors["predicted"]):
+        torch.testing.assert_close(result.tensors["map_correlation"], alone.tensors["map_correlation"], equal_nan=True)
+    none = run(EnsembleMaps(size=3, **FEW), [silent, replace(silent, key="network-8")])
+    assert none.metrics["test/map_correlation"] is None
+    assert none.metrics["rotated_45/test/map_correlation"] is None
