@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.figures.words import metric_label
 from orchestrator.report import origin, pictures
+from orchestrator.report.aims import front_pictures, importance_pictures
 from orchestrator.report.attentive import attentive_tiles
 from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
@@ -97,6 +98,8 @@ def content(findings: Findings) -> dict[str, Any]:
         "statistics": statistics_of(findings, studio),
         "learning": pictures.learning_pictures(findings, studio),
         "search": pictures.search_pictures(findings, studio),
+        "importance": importance_pictures(findings, studio),
+        "fronts": front_pictures(findings, studio),
         "parallel": pictures.parallel_picture(findings, studio),
         "explained": explained_tasks(findings, studio),
         "stability": stability_tables(findings.results),
