@@ -12,13 +12,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search_spaces.p2_parts import SMALL, chexpert_trial, grid_sweep
+from search_spaces.p2_parts import BACKBONE, SMALL, chexpert_trial, grid_sweep
 from trainables.spec import Ensemble, Evaluation, Mimo, ModelSpec, Temperature, Timm, TrialSpec
 
 if TYPE_CHECKING:
     import optuna
 
-BACKBONE = "densenet121"
 MODELS: dict[str, ModelSpec] = {
     "network": Timm(name=BACKBONE),
     **{f"mimo_{members}": Mimo(name=BACKBONE, members=members) for members in (1, 2, 3, 4)},

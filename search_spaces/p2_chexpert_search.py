@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search_spaces.p2_parts import ADAM, SALIENCY, SMALL, chexpert_trial, grid_sweep, small_trial
+from search_spaces.p2_parts import ADAM, BACKBONE, SALIENCY, chexpert_trial, grid_sweep
 from trainables.spec import Timm, TrialSpec
 
 if TYPE_CHECKING:
@@ -20,19 +20,10 @@ def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
             return chexpert_trial("cross_entropy", epochs=50, optimizer=replace(ADAM, learning_rate=rate))
         case "dropout":
             rate = trial.suggest_categorical("dropout", [0.0, 0.1, 0.2, 0.3, 0.5])
-            return chexpert_trial("cross_entropy", epochs=50, model=Timm(name="densenet121", dropout=rate))
+            return chexpert_trial("cross_entropy", epochs=50, model=Timm(name=BACKBONE, dropout=rate))
         case _:
             weight = trial.suggest_categorical("lambda_cd", [0.2, 0.6, 1.0, 1.4, 1.8])
             return chexpert_trial("one_stage", epochs=15, loss=replace(SALIENCY, lambda_cd=weight))
 
 
-def _small(spec: TrialSpec) -> TrialSpec:
-    """A network of 0.2 million parameters in place of DenseNet-121, since the grids have 15 points."""
-    assert isinstance(spec.model, Timm)
-    return replace(small_trial(spec), model=Timm(name="test_resnet", dropout=spec.model.dropout))
-
-
-sweep = replace(
-    grid_sweep("p2_chexpert_search", space, "Paper P2: grids over learning rate, dropout and lambda_1 on CheXpert."),
-    small=replace(SMALL, change=_small),
-)
+sweep = grid_sweep("p2_chexpert_search", space, "Paper P2: grids over learning rate, dropout and lambda_1 on CheXpert.")

@@ -82,11 +82,11 @@ def uncertain_policy(trial: optuna.trial.BaseTrial) -> tuple[UncertainPolicy, ..
     return tuple(policy for policy in UNCERTAIN if policy == chosen)
 
 
-def smaller(spec: TrialSpec, *, size: int, epochs: int, batch_size: int) -> TrialSpec:
-    """The same trial on smaller images, with fewer epochs and smaller batches; a first stage has one epoch."""
+def smaller(spec: TrialSpec, *, size: int, epochs: int, batch_size: int, first_epochs: int = 1) -> TrialSpec:
+    """The same trial on smaller images, with so many epochs and smaller batches; a first stage has epochs of its own."""
     first = spec.first_stage
     if first is not None:
-        first = replace(first, schedule=replace(first.schedule, epochs=1, batch_size=batch_size))
+        first = replace(first, schedule=replace(first.schedule, epochs=first_epochs, batch_size=batch_size))
     return replace(
         spec,
         data=replace(spec.data, size=size),

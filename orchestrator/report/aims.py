@@ -85,6 +85,7 @@ def _study(findings: Findings, objective: Objective) -> optuna.Study | None:
             made.append(create_trial(params=dict(row.params), distributions=known, value=value))
     if len(made) < LEAST_TRIALS:
         return None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="minimize" if objective.mode == "min" else "maximize")
     step = -(-len(made) // MOST_TRIALS)
     study.add_trials(made[::step])
