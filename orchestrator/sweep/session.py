@@ -40,6 +40,7 @@ def run_with_everything(
     quiet: bool = False,
     posthoc_only: bool = False,
     own_process: bool = False,
+    executor: Executor | None = None,
 ) -> Session:
     """Run a launch on Ray (or inline), show its progress and mirror it to the tracking server.
 
@@ -50,6 +51,7 @@ def run_with_everything(
         quiet: show nothing.
         posthoc_only: compute missing post-hoc results and start no trial.
         own_process: whether a second signal may end the whole process: on the command line, not in a notebook.
+        executor: runs the trials in place of the one that `address` and `inline` ask for.
 
     Raises:
         ValueError: a mistake in the call; nothing was changed.
@@ -58,7 +60,8 @@ def run_with_everything(
     require_writable(launch.storage)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with Interrupts(own_process=own_process) as interrupts:
-        return _run(launch, make_executor(address, inline), interrupts, quiet=quiet, posthoc_only=posthoc_only)
+        chosen = executor or make_executor(address, inline)
+        return _run(launch, chosen, interrupts, quiet=quiet, posthoc_only=posthoc_only)
 
 
 def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: bool, posthoc_only: bool) -> Session:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ray import tune
 
+from orchestrator.executors.protocol import MakeTrial, TrialSteps
 from orchestrator.executors.ray.group import GroupDied, TrialFailed, WorkerGroup
 from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob, TrialRun
@@ -19,8 +20,9 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
     Tune also sets up workers for trials that have ended elsewhere: nothing is loaded before the first step.
     """
 
-    def setup(self, config: dict[str, Any]) -> None:
+    def setup(self, config: dict[str, Any], make_trial: MakeTrial = TrialRun) -> None:
         """Remember the job."""
+        self._make_trial = make_trial
         self._group: WorkerGroup | None = None
         self._take(config)
 
@@ -59,7 +61,7 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
     def _take(self, config: dict[str, Any]) -> None:
         self._config = config
         self._job = TrialJob(**config["job"])
-        self._run: TrialRun | None = None
+        self._run: TrialSteps | None = None
 
     def _step(self) -> Report:
         """In this process, or in a group of workers."""
@@ -70,5 +72,5 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
                 self._group = WorkerGroup(job.workers, cpus=job.threads, gpus=self._config["gpus"], folder=folder)
             return self._group.step(job)
         if self._run is None:
-            self._run = TrialRun(job)
+            self._run = self._make_trial(job)
         return self._run.step()
