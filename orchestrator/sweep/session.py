@@ -15,6 +15,7 @@ from orchestrator.storage.store import Store, require_writable
 from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
 from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending, pending
+from orchestrator.tracking.mirror_process import MirrorProcess
 from orchestrator.tracking.mirror_thread import MirrorThread
 from orchestrator.tracking.mlflow import open_tracker
 
@@ -66,8 +67,8 @@ def run_with_everything(
 
 def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: bool, posthoc_only: bool) -> Session:
     ledger = Ledger(launch.storage, launch.name)
-    opener = functools.partial(open_tracker, launch.storage, launch.name)
-    mirror = MirrorThread(Mirror(opener, Store(launch.storage), ledger))
+    process = MirrorProcess(launch.storage, launch.name)
+    mirror = MirrorThread(process)
     try:
         with Progress(launch.name, quiet=quiet) as progress:
             ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only, interrupts=interrupts)
@@ -76,10 +77,12 @@ def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: b
                 progress.note("bringing MLflow up to date")
     except BaseException:
         mirror.abandon()
+        process.end()
         raise
     finally:
         executor.close()
     arrival = mirror.close(timeout_seconds=120 if ended.finished else 5)
+    process.end()
     return Session(ended=ended, tracking_problem=arrival.message)
 
 
