@@ -6,7 +6,7 @@ PYTEST := $(VENV_PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large clean
+.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large bench-scale clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -54,6 +54,9 @@ bench-gpu: setup ## training, losses and explanations on a GPU; without one, sma
 
 bench-large: setup ## 50,000 images decoded and read: seconds and memory
 	@$(VENV_PYTHON) -m benchmarks data-large $(ARGS)
+
+bench-scale: setup ## 1,000 trials that only sleep: what the orchestration costs (SCALE_TRIALS=... for less)
+	@$(VENV_PYTHON) -m benchmarks scale $(ARGS)
 
 clean: ## remove caches; .venv and runs stay
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build ./*.egg-info

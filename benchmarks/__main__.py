@@ -26,7 +26,7 @@ NAMES = (
     "explain",
     "precision",
 )
-APART = ("data-large", "gpu")
+APART = ("data-large", "gpu", "scale")
 """Run only when named: minutes long, or for a machine with a GPU."""
 RESULTS = Path(__file__).parent / "results"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -182,11 +181,3 @@ class Meter:
 def metered(seconds: float) -> Meter:
     """Ray with sleeping trials, behind a meter."""
     return Meter(RayExecutor(make_trial=make(seconds)))
-
-
-def computed_each(marks: Sequence[Mark], first: int, last: int) -> float:
-    """Seconds that the driver computed for each trial that ended between the first and the last of these."""
-    return (marks[last].computed - marks[first].computed) / (last - first)
-
-
-Clock = Callable[[], float]

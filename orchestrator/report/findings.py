@@ -103,10 +103,12 @@ class Findings:
 
     def predictions(self, key: str | None, split: str) -> AnyPredictions | None:
         """Stored predictions of a network, a result or an ensemble; `temperature/test` reads its calibrated ones."""
+        path = self._path(key, predictions_file(split))
+        if path is None:
+            return None
         from trainables.multilabel import load_predictions
 
-        path = self._path(key, predictions_file(split))
-        return load_predictions(path) if path else None
+        return load_predictions(path)
 
     def tensors(self, key: str | None) -> dict[str, Tensor]:
         """Stored tensors of a result."""
