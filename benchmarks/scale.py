@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import row
@@ -65,9 +64,7 @@ def rows() -> list[dict[str, Any]]:
             _seconds_row(f"orchestrator {name} of {further} trials", answer(name, f"{folder}/a"), 5.0, str(sizes))
             for name in ("status", "report")
         ]
-        steady = drive(
-            f"{folder}/b", 3 * sizes.concurrent, sizes.concurrent, sizes.steady_epochs, sizes.steady_seconds
-        )
+        steady = drive(f"{folder}/b", 3 * sizes.concurrent, sizes.concurrent, sizes.steady_epochs, sizes.steady_seconds)
     megabytes = _plain_row("memory of the driver", "a gigabyte", first["megabytes"] / 1024, None, str(sizes))
     resume = "from the command to its first new trial"
     return [
@@ -114,7 +111,9 @@ def _growth(told: dict[str, Any], sizes: Sizes) -> list[dict[str, Any]]:
     late = _computed(ended, last - window, last)
     name = f"driver's seconds a trial at {last} trials"
     growth = _plain_row(name, f"at {sizes.concurrent + window // 2}", late / early, 1.2, str(sizes))
-    seconds = _plain_row("driver's seconds a trial", "a second", _computed(ended, sizes.concurrent, last), None, str(sizes))
+    seconds = _plain_row(
+        "driver's seconds a trial", "a second", _computed(ended, sizes.concurrent, last), None, str(sizes)
+    )
     return [growth, {**seconds, "note": "computed by the driver's process; runs are sent by another one"}]
 
 

@@ -275,6 +275,7 @@ class SweepDriver:
             storage=str(self._store.root),
             threads=self.sweep.resources.cpus,
             workers=self.sweep.resources.workers,
+            memory_gb=self.sweep.resources.memory_gb,
             weights_folder=named_folder(weights_folder()),
             schedules=row.kind == "trial",
             late_tasks=tuple(late),

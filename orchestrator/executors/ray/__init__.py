@@ -82,6 +82,7 @@ class RayExecutor:
         from orchestrator.executors.ray.adapters import Listener, ReplayedAsha, SourceSearcher, StopAtInterrupt
         from orchestrator.executors.ray.reuse import keep_starting_workers
         from orchestrator.executors.ray.scratch import Scratch
+        from orchestrator.executors.ray.silence import Silence
         from orchestrator.executors.ray.trainable import StoredTrial
 
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
@@ -108,7 +109,7 @@ class RayExecutor:
             run_config=tune.RunConfig(
                 name="sweep",
                 storage_path=str(self._scratch.folder),
-                callbacks=[Listener(source)],
+                callbacks=[Listener(source, Silence(self._resources.timeout_minutes * 60))],
                 stop=StopAtInterrupt(source),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
