@@ -13,7 +13,9 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
 @click.argument("sweep", required=False)
 @storage_option
 @click.option("--contents", is_flag=True, help="Also read every file, and compare it with the hash of its manifest.")
-@click.option("--mend", is_flag=True, help="Take back what is damaged (as --contents finds it): the next start computes it anew.")
+@click.option(
+    "--mend", is_flag=True, help="Take back what is damaged (as --contents finds it): the next start computes it anew."
+)
 @json_option
 def command(sweep: str | None, storage: Path, contents: bool, mend: bool, as_json: bool) -> int:
     """Check that nothing is doubled, missing or orphaned: the ledger, the store and MLflow must tell the same story.

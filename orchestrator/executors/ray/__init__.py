@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import MachineError
 from orchestrator.executors.protocol import MakeTrial, Scheduling, TrialSource
+from orchestrator.executors.ray.loopback import Loopback
 from orchestrator.posthoc import PosthocBatch, PosthocOutcome
 from orchestrator.trial import TrialRun
 from search_spaces.sweep import Resources
@@ -62,6 +63,7 @@ class RayExecutor:
         """
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
+        Loopback.stay(inside=self._address is None)
         import ray
 
         self._started = True
