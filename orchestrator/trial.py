@@ -193,16 +193,18 @@ class TrialRun:
         """The next epoch; while memory runs out, from the last one anew with batches in twice as many parts."""
         while True:
             try:
-                training = self._continued()
-                training.micro_batches = self._micro_batches
-                done = training.finished
-                return stored_reports(self.store, self.job.fit_key)[-1] if done else self._epoch(training)
+                return self._next_epoch()
             except (MemoryError, RuntimeError) as failure:
                 if not is_out_of_memory(failure) or self.job.workers > 1 or self._micro_batches >= MOST_MICRO_BATCHES:
                     raise
-            training = self._training = None
+            self._training = None
             free_memory()
             self._micro_batches *= 2
+
+    def _next_epoch(self) -> Report:
+        training = self._continued()
+        training.micro_batches = self._micro_batches
+        return self._epoch(training) if not training.finished else stored_reports(self.store, self.job.fit_key)[-1]
 
     def _epoch(self, training: Training) -> Report:
         step = f"{self.job.fit_key}/{step_name(training.epoch + 1)}"

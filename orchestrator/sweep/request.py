@@ -171,8 +171,10 @@ def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
         return replace(sweep, resources=replace(sweep.resources, cpus=int(value)))
     if key == "resources/workers":
         return replace(sweep, resources=replace(sweep.resources, workers=int(value)))
-    if key in OF_WORKERS:
-        return replace(sweep, resources=replace(sweep.resources, **{key.removeprefix("resources/"): float(value)}))
+    if key == "resources/memory_gb":
+        return replace(sweep, resources=replace(sweep.resources, memory_gb=float(value)))
+    if key == "resources/timeout_minutes":
+        return replace(sweep, resources=replace(sweep.resources, timeout_minutes=float(value)))
     return replace(sweep, resources=replace(sweep.resources, gpus=float(value)))
 
 
