@@ -6,7 +6,7 @@ PYTEST := $(VENV_PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large peers clean
+.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large bench-scale peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -59,6 +59,9 @@ peers: setup ## our explanations beside pytorch-grad-cam and Quantus, which are 
 	@.venv/bin/uv pip install --quiet --python $(VENV_PYTHON) --target .peers --no-deps -r benchmarks/peers.txt
 	@PYTHONPATH=.peers:. $(PYTEST) -q tests/trainables/explain/test_peers.py $(ARGS)
 	@PYTHONPATH=.peers:. $(VENV_PYTHON) -m benchmarks peers
+
+bench-scale: setup ## 1,000 trials that only sleep: what the orchestration costs (SCALE_TRIALS=... for less)
+	@$(VENV_PYTHON) -m benchmarks scale $(ARGS)
 
 clean: ## remove caches; .venv and runs stay
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build ./*.egg-info

@@ -26,7 +26,7 @@ NAMES = (
     "explain",
     "precision",
 )
-APART = ("data-large", "gpu", "peers")
+APART = ("data-large", "gpu", "peers", "scale")
 """Run only when named: minutes long, for a machine with a GPU, or with libraries beside the environment."""
 RESULTS = Path(__file__).parent / "results"
 

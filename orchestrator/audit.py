@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
+from orchestrator.mending import damaged_keys
 from orchestrator.results import network_tasks, objectives_of, tasks_of
 from orchestrator.storage.ledger import Ledger, Row, ledgers
 from orchestrator.storage.store import MissingArtifact, Store
@@ -35,6 +36,7 @@ class Audit:
         orphaned_results: keys of post-hoc results on networks that no sweep of the storage has.
         repeated_epochs: keys of epochs that were begun again after they were committed.
         trained_twice: keys of networks that were written again after they were committed.
+        damaged: keys of artifacts whose files have another content than their manifests say, where contents were read.
         tracking_pending: why the tracking server lacks something; empty if it does not. No finding by itself.
     """
 
@@ -45,6 +47,7 @@ class Audit:
     orphaned_results: tuple[str, ...] = ()
     repeated_epochs: tuple[str, ...] = ()
     trained_twice: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
     tracking_pending: str = ""
 
     @property
@@ -59,13 +62,14 @@ class Audit:
         }
 
 
-def audit(store: Store, ledger: Ledger, tracker: Tracker | None) -> Audit:
+def audit(store: Store, ledger: Ledger, tracker: Tracker | None, *, contents: bool = False) -> Audit:
     """Check a sweep. Runs that are missing are sent by the sweep's next start.
 
     Args:
         store: of the storage folder.
         ledger: of the sweep.
         tracker: of the sweep, or None to leave the runs unchecked.
+        contents: also read every file of the sweep's artifacts and compare its hash.
 
     Raises:
         TrackingError: the tracking server is away.
@@ -88,6 +92,7 @@ def audit(store: Store, ledger: Ledger, tracker: Tracker | None) -> Audit:
         trained_twice=tuple(
             key for key in dict.fromkeys(key for row in rows for key in row.trained) if _begun_again(store, key)
         ),
+        damaged=tuple(damaged_keys(store, ledger)) if contents else (),
         tracking_pending=pending(ledger),
     )
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from orchestrator.chain import step_name as step_name
+from orchestrator.chain import stored_reports as stored_reports
+from orchestrator.chain import weights_folder as weights_folder
 from orchestrator.computation import compute
 from orchestrator.data import open_data
 from orchestrator.lungs import lung_weights, lungs_summary, make_lungs
+from orchestrator.memory import MOST_MICRO_BATCHES, free_memory, is_out_of_memory
 from orchestrator.provenance import provenance
 from orchestrator.snapshots import save_snapshots
 from orchestrator.storage.ledger import Report
@@ -43,6 +46,7 @@ class TrialJob:
         storage: the storage folder.
         threads: CPU threads of a worker; weights are equal bit for bit under an equal number.
         workers: processes that train it together; weights are equal bit for bit under an equal number, else to rounding.
+        memory_gb: gigabytes that a worker may take, 0 for no limit.
         weights_folder: where local weight files lie, or an empty text.
         schedules: whether the sweep's scheduler may stop it; a member's training always runs to its end.
         late_tasks: post-hoc tasks whose metrics are objectives: computed by the trial itself when it is complete.
@@ -59,6 +63,7 @@ class TrialJob:
     lungs_key: str = ""
     threads: int = 1
     workers: int = 1
+    memory_gb: float = 0.0
     weights_folder: str = ""
     schedules: bool = True
     late_tasks: tuple[dict[str, Any], ...] = ()
@@ -93,6 +98,7 @@ class TrialRun:
         self._train = train or _train_here
         self._first = TrialRun(job.first_stage(), train) if job.first_key else None
         self._training: Training | None = None
+        self._micro_batches = 1
 
     def step(self) -> Report:
         """Compute the next epoch, or return the last report of what is complete already.
@@ -108,8 +114,7 @@ class TrialRun:
             return _nothing_yet()
         if self._first is not None and self._lacks_first_stage():
             return self._step_first(self._first)
-        training = self._continued()
-        report = self._epoch(training) if not training.finished else stored_reports(self.store, self.job.fit_key)[-1]
+        report = self._epoch_that_fits()
         if report.finished:
             self._finalise(report)
             self._late_tasks()
@@ -184,6 +189,23 @@ class TrialRun:
     def _data(self) -> ImageSet:
         return open_data(self.store, self.job.data_key)
 
+    def _epoch_that_fits(self) -> Report:
+        """The next epoch; while memory runs out, from the last one anew with batches in twice as many parts."""
+        while True:
+            try:
+                return self._next_epoch()
+            except (MemoryError, RuntimeError) as failure:
+                if not is_out_of_memory(failure) or self.job.workers > 1 or self._micro_batches >= MOST_MICRO_BATCHES:
+                    raise
+            self._training = None
+            free_memory()
+            self._micro_batches *= 2
+
+    def _next_epoch(self) -> Report:
+        training = self._continued()
+        training.micro_batches = self._micro_batches
+        return self._epoch(training) if not training.finished else stored_reports(self.store, self.job.fit_key)[-1]
+
     def _epoch(self, training: Training) -> Report:
         step = f"{self.job.fit_key}/{step_name(training.epoch + 1)}"
         if self.store.exists(step):
@@ -197,6 +219,7 @@ class TrialRun:
             finished=result.finished,
             seconds=result.seconds,
             time=time.time(),
+            micro_batches=self._micro_batches,
         )
         training.state().save(attempt.folder)
         if not attempt.commit({"report": asdict(report)}):
@@ -271,19 +294,3 @@ def _train_here(spec: TrialSpec, data: ImageSet, folder: Path | None, lungs: dic
     from trainables.fit import Training
 
     return Training(spec, data, weights_folder=folder, lungs=lungs)
-
-
-def step_name(epoch: int) -> str:
-    """Name of an epoch inside its chain."""
-    return f"epoch-{epoch:04d}"
-
-
-def stored_reports(store: Store, fit_key: str) -> list[Report]:
-    """The reports of a chain's committed epochs, in order."""
-    return [Report(**store.manifest(step).meta["report"]) for step in store.steps(fit_key)]
-
-
-def weights_folder() -> Path | None:
-    """The folder of local weight files that the user named, if any."""
-    named = os.environ.get("ORCHESTRATOR_WEIGHTS", "")
-    return Path(named).absolute() if named else None

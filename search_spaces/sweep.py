@@ -57,11 +57,16 @@ class Resources:
         cpus: CPU cores, and threads, of each worker.
         gpus: GPUs of each worker; of one that trains alone also a share of a GPU.
         workers: processes that split the batches of one trial among them; more than one needs Ray.
+        memory_gb: gigabytes of main memory that a worker may take; 0 for no limit. Who wants more tries with smaller
+            batches, and fails alone.
+        timeout_minutes: a worker that says nothing for so long is ended, and its trial tried again; 0 for never.
     """
 
     cpus: int = 1
     gpus: float = 0.0
     workers: int = 1
+    memory_gb: float = 0.0
+    timeout_minutes: float = 0.0
 
     def __post_init__(self) -> None:
         if self.workers < 1:

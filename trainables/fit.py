@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -63,6 +63,11 @@ class Training:
         cache_features: whether a frozen backbone looks at each image once and not once an epoch, where that is possible.
         lungs: trained weights of the U-Net, for a trial with lungs.
         group: the workers that train it together; each calls the same methods in the same order.
+
+    Attributes:
+        micro_batches: parts of a batch whose gradients are added one after another, where a whole one does not fit into memory.
+            For losses that are means over images, of networks without batch norm, the sum is that of the batch; batch norm
+            and losses on whole batches see a part at a time.
     """
 
     def __init__(
@@ -109,6 +114,7 @@ class Training:
             self.frozen = None
         self.learner = each_member(compiled(self.classifier) if spec.schedule.compile else self.classifier)
         self.begun = spec.first_stage is None
+        self.micro_batches = 1
         self.epoch = 0
         self.best_epoch = 0
         self.best_value = math.inf
@@ -179,7 +185,7 @@ class Training:
             rate = self._rate(self.epoch + step / len(steps))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            for rows, share in parts:
+            for rows, share in _in_parts(parts, self.micro_batches):
                 loss, logits, targets = self._step(rows, step, generator, share)
                 total += loss * len(rows)
                 seen += len(rows)
@@ -255,6 +261,13 @@ class Training:
         self.plateau.judge(schedule, self.epoch, improved=self.best_epoch == self.epoch)
         waited = schedule.patience is not None and self.epoch - self.best_epoch >= schedule.patience
         self.finished = self.epoch >= schedule.epochs or waited
+
+
+def _in_parts(batches: Iterable[tuple[Tensor, float]], parts: int) -> Iterator[tuple[Tensor, float]]:
+    """Every batch cut into so many parts of two images at least, each with its share of the update."""
+    for rows, share in batches:
+        for part in torch.chunk(rows, max(1, min(parts, len(rows) // 2))):
+            yield part, share * len(part) / len(rows)
 
 
 def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:

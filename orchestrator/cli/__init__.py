@@ -14,6 +14,7 @@ from trainables.spec.canonical import nearest
 
 COMMANDS = {
     "sweep": ("orchestrator.cli.sweep", "Run a sweep, or go on with it."),
+    "plan": ("orchestrator.cli.plan", "Estimate what a sweep takes: time, memory, disk, price."),
     "data": ("orchestrator.cli.data", "Look at a data set before a sweep does: counts and problems."),
     "posthoc": ("orchestrator.cli.posthoc", "Compute what is missing of a sweep's post-hoc results."),
     "status": ("orchestrator.cli.status", "Show the sweeps and how far they are."),

@@ -12,8 +12,12 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
 @click.command("audit")
 @click.argument("sweep", required=False)
 @storage_option
+@click.option("--contents", is_flag=True, help="Also read every file, and compare it with the hash of its manifest.")
+@click.option(
+    "--mend", is_flag=True, help="Take back what is damaged (as --contents finds it): the next start computes it anew."
+)
 @json_option
-def command(sweep: str | None, storage: Path, as_json: bool) -> int:
+def command(sweep: str | None, storage: Path, contents: bool, mend: bool, as_json: bool) -> int:
     """Check that nothing is doubled, missing or orphaned: the ledger, the store and MLflow must tell the same story.
 
     Exit code 1 if anything is found.
@@ -23,7 +27,13 @@ def command(sweep: str | None, storage: Path, as_json: bool) -> int:
     from orchestrator.tracking.mlflow import open_tracker
 
     ledger = find_sweep(storage, sweep)
-    found = audit(Store(storage), ledger, open_tracker(storage, ledger.name)).to_json()
+    store, tracker = Store(storage), open_tracker(storage, ledger.name)
+    found = audit(store, ledger, tracker, contents=contents or mend).to_json()
+    if mend and found["damaged"]:
+        from orchestrator.mending import take_back
+
+        with ledger.lock:
+            take_back(store, ledger, found["damaged"])
     if as_json:
         print_json(found)
     else:
@@ -31,6 +41,9 @@ def command(sweep: str | None, storage: Path, as_json: bool) -> int:
         for kind, keys in found.items():
             if kind not in ("ok", "tracking_pending") and keys:
                 click.echo(f"  {kind.replace('_', ' ')}: {', '.join(keys)}")
+        if found["damaged"]:
+            said = "were taken back: the sweep's next start computes them anew" if mend else "--mend takes them back"
+            click.echo(f"  Damaged artifacts: {said}.")
         if found["missing_runs"]:
             click.echo("  Missing runs are sent by the sweep's next start.")
         if found["tracking_pending"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from orchestrator.executors.protocol import FINISHED, WAIT, Scheduling, TrialSource
+from orchestrator.executors.protocol import FINISHED, WAIT, MakeTrial, Scheduling, TrialSource, TrialSteps
 from orchestrator.posthoc import PosthocBatch, PosthocOutcome, run_batch
 from orchestrator.trial import TrialJob, TrialRun
 from search_spaces.halving import Halving
@@ -15,13 +15,18 @@ from search_spaces.sweep import Resources
 @dataclass
 class _Live:
     job: TrialJob
-    run: TrialRun
+    run: TrialSteps
 
 
 class InlineExecutor:
-    """Takes turns between trials, an epoch each, as if they ran at once."""
+    """Takes turns between trials, an epoch each, as if they ran at once.
 
-    def __init__(self) -> None:
+    Args:
+        make_trial: makes what computes a trial; by default a network is trained.
+    """
+
+    def __init__(self, make_trial: MakeTrial = TrialRun) -> None:
+        self._make_trial = make_trial
         self._concurrent = 1
         self._workers = 1
         self._batches: deque[PosthocBatch] = deque()
@@ -52,7 +57,7 @@ class InlineExecutor:
             source.on_tick()
             start = WAIT if len(live) >= self._concurrent else source.next_trial()
             if isinstance(start, TrialJob):
-                live.append(_Live(start, TrialRun(start)))
+                live.append(_Live(start, self._make_trial(start)))
             elif live:
                 trial = live.popleft()
                 if self._goes_on(trial, source, scheduling, halving):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -30,6 +30,18 @@ class Scheduling:
     asha: Asha | None
     objective: Objective
     history: Sequence[tuple[str, int, float]] = ()
+
+
+class TrialSteps(Protocol):
+    """A trial on its worker, an epoch at a time."""
+
+    def step(self) -> Report:
+        """Compute and commit the next epoch, or return the last report of what is complete already."""
+        ...
+
+
+MakeTrial: TypeAlias = Callable[[TrialJob], TrialSteps]
+"""Makes a trial of its description, on the worker; `orchestrator.trial.TrialRun` trains a network."""
 
 
 class TrialSource(Protocol):

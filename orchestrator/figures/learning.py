@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.figures.canvas import ACCENT, BAD, SECOND, SOFT, new_axes, whole_numbers
+from orchestrator.figures.canvas import ACCENT, BAD, SECOND, SOFT, add_lines, new_axes, whole_numbers
 from orchestrator.figures.words import metric_label
 
 if TYPE_CHECKING:
@@ -29,22 +29,26 @@ def draw_learning_curves(figure: FigureBase, rows: Sequence[Row], metric: str, *
     """
     axes = new_axes(figure, title=metric_label(metric), x="epoch")
     whole_numbers(axes)
-    for row in sorted(rows, key=lambda row: row.name == best):
-        _line(axes, row, metric, is_best=row.name == best)
+    lines = {row.name: points for row in rows if (points := _points(row, metric))}
+    add_lines(axes, [points for name, points in lines.items() if name != best], colour=SOFT, width=1.2)
+    for state, mark in (("stopped", SECOND), ("failed", BAD)):
+        ends = [lines[row.name][-1] for row in rows if row.state == state and row.name in lines]
+        if ends:
+            axes.plot(*zip(*ends, strict=True), color=mark, linestyle="", marker="x", markersize=6, markeredgewidth=1.8)
+    for row in rows:
+        if row.name == best and row.name in lines:
+            _best_line(axes, row, lines[row.name])
 
 
-def _line(axes: Axes, row: Row, metric: str, *, is_best: bool) -> None:
-    points = [
+def _points(row: Row, metric: str) -> list[tuple[int, float]]:
+    return [
         (each.epoch, each.metrics[metric]) for each in row.reports if math.isfinite(each.metrics.get(metric, math.nan))
     ]
-    if not points:
-        return
-    epochs, values = zip(*points, strict=True)
-    colour, width = (ACCENT, 2.4) if is_best else (SOFT, 1.2)
-    axes.plot(epochs, values, color=colour, linewidth=width, marker="o" if len(points) == 1 else None, markersize=4)
-    if row.state in ("stopped", "failed"):
-        mark = BAD if row.state == "failed" else SECOND
-        axes.plot(epochs[-1:], values[-1:], color=mark, marker="x", markersize=6, markeredgewidth=1.8)
-    if is_best and row.best is not None and row.best.epoch in epochs:
-        place = epochs.index(row.best.epoch)
-        axes.plot([epochs[place]], [values[place]], color=ACCENT, marker="o", markersize=7)
+
+
+def _best_line(axes: Axes, row: Row, points: Sequence[tuple[int, float]]) -> None:
+    """The best row, with the epoch whose weights it keeps."""
+    add_lines(axes, [points], colour=ACCENT, width=2.4)
+    kept = [point for point in points if row.best is not None and point[0] == row.best.epoch]
+    if kept:
+        axes.plot(*zip(*kept, strict=True), color=ACCENT, linestyle="", marker="o", markersize=7)

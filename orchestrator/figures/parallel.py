@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from orchestrator.figures.canvas import ACCENT, GRID, INK, MUTED, SECOND, SOFT, SURFACE, new_axes, plain
+from orchestrator.figures.canvas import ACCENT, GRID, INK, MUTED, SECOND, SOFT, SURFACE, add_lines, new_axes, plain
 from orchestrator.figures.search import Draw, Parameter
 from orchestrator.figures.words import metric_label
 from search_spaces.objective import Objective
@@ -30,10 +30,15 @@ def draw_parallel(
     axes = new_axes(figure, title="Parameters side by side")
     last = _objective_axis(draws, objective)
     ranked = sorted(draws, key=lambda draw: -objective.signed(draw.value))
-    for rank, draw in enumerate(ranked):
-        is_top = rank >= len(ranked) - max(1, len(ranked) // 3)
-        colour, width = (SECOND, 2.8) if draw.is_best else (ACCENT, 1.8) if is_top else (SOFT, 1.1)
-        _line(axes, draw, parameters, last, colour, width)
+    others = [draw for draw in ranked if not draw.is_best]
+    top = len(ranked) - max(1, len(ranked) // 3)
+    looks = (
+        (others[:top], SOFT, 1.1),
+        (others[top:], ACCENT, 1.8),
+        ([draw for draw in ranked if draw.is_best], SECOND, 2.8),
+    )
+    for some, colour, width in looks:
+        _lines(axes, some, parameters, last, colour, width)
     for place, parameter in enumerate([*parameters, last]):
         _axis(axes, place, parameter)
     names = [parameter.name for parameter in parameters] + [metric_label(objective.metric).replace(" after", "\nafter")]
@@ -48,18 +53,26 @@ def _objective_axis(draws: Sequence[Draw], objective: Objective) -> Parameter:
     return Parameter(name=objective.metric, low=min(values), high=max(values))
 
 
-def _line(axes: Axes, draw: Draw, parameters: Sequence[Parameter], last: Parameter, colour: str, width: float) -> None:
+def _lines(
+    axes: Axes, draws: Sequence[Draw], parameters: Sequence[Parameter], last: Parameter, colour: str, width: float
+) -> None:
+    """Trials that look alike."""
+    paths = [_path(draw, parameters, last) for draw in draws]
+    steps = [step for path in paths for step in pairwise(path)]
+    add_lines(axes, [step for step in steps if step[1][0] == step[0][0] + 1], colour=colour, width=width)
+    add_lines(axes, [step for step in steps if step[1][0] != step[0][0] + 1], colour=colour, width=width, style=":")
+    if points := [point for path in paths for point in path]:
+        axes.plot(*zip(*points, strict=True), color=colour, linestyle="", marker="o", markersize=4)
+
+
+def _path(draw: Draw, parameters: Sequence[Parameter], last: Parameter) -> list[tuple[int, float]]:
+    """Place and height at every axis that the trial has."""
     points = [
         (place, parameter.height(value))
         for place, parameter in enumerate(parameters)
         if (value := draw.params.get(parameter.name)) is not None
     ]
-    end = last.height(draw.value)
-    points.append((len(parameters), end))
-    for (x, y), (next_x, next_y) in pairwise(points):
-        line = "-" if next_x == x + 1 else ":"
-        axes.plot([x, next_x], [y, next_y], color=colour, linewidth=width, linestyle=line)
-    axes.plot(*zip(*points, strict=True), color=colour, linestyle="", marker="o", markersize=4)
+    return [*points, (len(parameters), last.height(draw.value))]
 
 
 def _axis(axes: Axes, place: int, parameter: Parameter) -> None:

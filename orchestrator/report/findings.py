@@ -93,18 +93,22 @@ class Findings:
 
     def multilabel(self, key: str) -> bool:
         """Whether a network, ensemble or baseline predicts labels that do not exclude each other."""
+        path = self._path(key, predictions_file("val"))
+        if path is None:
+            return False
         from trainables.image_predictions import kind_of
         from trainables.multilabel import KIND
 
-        path = self._path(key, predictions_file("val"))
-        return path is not None and kind_of(path) == KIND
+        return kind_of(path) == KIND
 
     def predictions(self, key: str | None, split: str) -> AnyPredictions | None:
         """Stored predictions of a network, a result or an ensemble; `temperature/test` reads its calibrated ones."""
+        path = self._path(key, predictions_file(split))
+        if path is None:
+            return None
         from trainables.multilabel import load_predictions
 
-        path = self._path(key, predictions_file(split))
-        return load_predictions(path) if path else None
+        return load_predictions(path)
 
     def tensors(self, key: str | None) -> dict[str, Tensor]:
         """Stored tensors of a result."""

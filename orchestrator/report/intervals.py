@@ -47,15 +47,15 @@ def accuracy_interval(findings: Findings, row: ResultRow) -> Interval | None:
 
     Of labels, all known ones of a group are drawn together.
     """
+    predictions = findings.predictions(row.key, "test")
+    groups = groups_of(findings, row, predictions)
+    if predictions is None or groups is None:
+        return None
     import torch
 
     from trainables.metrics import right_of_known
     from trainables.metrics.bootstrap import drawn_weights
 
-    predictions = findings.predictions(row.key, "test")
-    groups = groups_of(findings, row, predictions)
-    if predictions is None or groups is None:
-        return None
     right, known = (each.double() for each in right_of_known(predictions))
     blocks = drawn_weights(groups, resamples_for(len(groups)), seed=0)
     shares = torch.cat([(weights @ right) / (weights @ known) for weights in blocks])

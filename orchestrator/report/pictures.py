@@ -87,10 +87,13 @@ def parallel_picture(findings: Findings, studio: Studio) -> Picture | None:
 
 def reliability_pictures(findings: Findings, studio: Studio) -> list[Picture]:
     """Diagrams on test: best network before and after temperature and Laplace, best ensemble likewise."""
+    calibrated = list(_calibrated(findings))
+    if not calibrated:
+        return []
     from trainables.metrics import reliability
 
     pictures = []
-    for name, method, predictions in _calibrated(findings):
+    for name, method, predictions in calibrated:
         draw = partial(draw_reliability, curve=reliability(predictions), title=f"{name}\n{method}")
         pictures.append(studio.panel(draw, f"reliability diagram on test: {name}, {method}", width=2.7, height=3.7))
     return pictures

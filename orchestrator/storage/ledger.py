@@ -34,6 +34,7 @@ class Report:
         finished: whether the network is complete.
         seconds: by stage.
         time: when it was computed, seconds since 1970.
+        micro_batches: parts that its batches were cut into because memory ran out; 1 for whole ones.
     """
 
     epoch: int
@@ -42,6 +43,7 @@ class Report:
     finished: bool
     seconds: dict[str, float] = field(default_factory=dict)
     time: float = 0.0
+    micro_batches: int = 1
 
 
 @dataclass(kw_only=True)

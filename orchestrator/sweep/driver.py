@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
+from orchestrator.disk import disk_full, is_disk_full
+from orchestrator.errors import StorageError
 from orchestrator.executors.protocol import FINISHED, WAIT, Ending, Executor, Scheduling
-from orchestrator.results import best_row, of_networks
+from orchestrator.results import best_row
 from orchestrator.storage.ledger import Ledger, Report, Row
 from orchestrator.storage.store import Store
 from orchestrator.sweep.preparation import Preparation, named_folder
 from orchestrator.sweep.reconcile import Reconciler
-from orchestrator.sweep.records import late_values, objective_values, past_trials, scheduler_history
+from orchestrator.sweep.records import (
+    Fault,
+    late_keys,
+    late_tasks,
+    late_values,
+    objective_values,
+    past_trials,
+    scheduler_history,
+)
 from orchestrator.trial import TrialJob, stored_reports, weights_folder
-from search_spaces.objective import Objective, is_late
+from search_spaces.objective import Objective
 from search_spaces.overrides import Overrides
 from search_spaces.study import Study
 from search_spaces.sweep import Sweep
-from trainables.spec import NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
+from trainables.spec import TrialSpec, from_plain, to_plain
 
 Changed = Callable[[], None]
 
@@ -55,6 +65,7 @@ class SweepDriver:
         self._reconciler = reconciler
         self._on_change = on_change
         self._interrupted = False
+        self._fault = Fault(self.interrupt)
         self.rows: dict[str, Row] = {row.name: row for row in ledger.rows()}
         for row in self.rows.values():
             if retry_failed and row.state == "failed":
@@ -91,6 +102,7 @@ class SweepDriver:
         self._reconciler.submit_missing(list(self.rows.values()), search_over=False)
         if self.next_is_open() and not self.interrupted():
             executor.run(self, self.scheduling())
+        self._fault.raise_if_any()
         if self.interrupted():
             return False
         return self._finish_tasks(search_over=True)
@@ -126,16 +138,17 @@ class SweepDriver:
 
     def next_trial(self) -> TrialJob | Literal["wait", "finished"]:
         """The next trial: one left unfinished, a new draw, or a member of the deep ensemble."""
-        while not self._interrupted:
-            name = self._next_name()
-            if name is None:
-                return WAIT if self._live or self._waiting else FINISHED
-            row = self.rows[name]
-            if self._store.exists(row.key) and self._has_late_results(row):
-                self._complete_from_store(row)
-                continue
-            self._live.add(name)
-            return self._job(row)
+        with self._fault:
+            while not self._interrupted:
+                name = self._next_name()
+                if name is None:
+                    return WAIT if self._live or self._waiting else FINISHED
+                row = self.rows[name]
+                if self._store.exists(row.key) and self._has_late_results(row):
+                    self._complete_from_store(row)
+                    continue
+                self._live.add(name)
+                return self._job(row)
         return WAIT
 
     def on_report(self, name: str, report: Report) -> None:
@@ -146,11 +159,14 @@ class SweepDriver:
             row.reports = stored_reports(self._store, row.fit_key)
         elif report.epoch > known:
             row.reports.append(report)
-        self._ledger.write_row(row)
-        self._on_change()
+        with self._fault:
+            self._ledger.write_row(row)
+            self._on_change()
 
     def on_end(self, name: str, ending: Ending, reason: str = "") -> None:
         """Close the row, tell the study, and have the network's tasks started."""
+        if ending == "failed" and is_disk_full(reason):
+            self._fault.note(StorageError(disk_full(reason)))  # no trial's fault: the next start goes on with it
         if self._interrupted and ending != "finished":
             return  # the trial was not ended by itself: the next start goes on with it
         row = self.rows[name]
@@ -159,15 +175,17 @@ class SweepDriver:
         row.reason, row.ended = reason, time.time()
         if row.kind == "trial" and row.state == "completed":
             row.late = late_values(self._store, row, self.sweep.objectives, late_tasks(self.sweep))
-        self._ledger.write_row(row)
-        self._tell(row)
-        self._reconciler.submit_missing(list(self.rows.values()), search_over=False)
-        self._on_change()
+        with self._fault:
+            self._ledger.write_row(row)
+            self._tell(row)
+            self._reconciler.submit_missing(list(self.rows.values()), search_over=False)
+            self._on_change()
 
     def on_tick(self) -> None:
         """Record the tasks that have ended."""
-        if self._reconciler.collect():
-            self._on_change()
+        with self._fault:
+            if self._reconciler.collect():
+                self._on_change()
 
     def interrupt(self) -> None:
         """Start no trial any more."""
@@ -275,18 +293,8 @@ class SweepDriver:
             storage=str(self._store.root),
             threads=self.sweep.resources.cpus,
             workers=self.sweep.resources.workers,
+            memory_gb=self.sweep.resources.memory_gb,
             weights_folder=named_folder(weights_folder()),
             schedules=row.kind == "trial",
             late_tasks=tuple(late),
         )
-
-
-def late_tasks(sweep: Sweep) -> list[NetworkTask]:
-    """Tasks whose metrics are objectives that are known only when a trial is complete."""
-    prefixes = {each.metric.rsplit("/val/", 1)[0] for each in sweep.objectives if is_late(each.metric)}
-    return [task for task in of_networks(sweep.posthoc) if task.name in prefixes]
-
-
-def late_keys(sweep: Sweep, row: Row) -> Sequence[str]:
-    """Keys of those tasks' results."""
-    return [posthoc_key(task, [row.key]) for task in late_tasks(sweep)] if row.kind == "trial" else []

@@ -59,6 +59,7 @@ class Reconciler:
         self.done: set[str] = set()
         self.pending: set[str] = set()
         self.failed: dict[str, str] = {}
+        self._settled: set[tuple[str, str]] = set()
         for key in ledger.failures():
             ledger.clear_failure(key)  # whatever failed before is tried again by a new start
 
@@ -98,15 +99,28 @@ class Reconciler:
             on_tick()
 
     def _missing(self, rows: Sequence[Row], search_over: bool) -> list[PosthocJob]:
-        jobs = network_jobs(rows, self._tasks, stopped_too=self._stopped_too, storage=str(self._store.root))
+        jobs = self._jobs_of_networks(rows)
         jobs += baseline_jobs(rows, self._baselines)
         if search_over:
             jobs += self._ensemble_jobs(rows)
             jobs += maps_jobs(self._maps, rows, self._objective)
         return [job for job in jobs if self._is_missing(job)]
 
+    def _jobs_of_networks(self, rows: Sequence[Row]) -> list[PosthocJob]:
+        """Jobs of the networks that may lack something; a row that ended and lacks nothing is not looked at again."""
+        open_rows = [row for row in rows if (row.name, row.state) not in self._settled]
+        jobs = network_jobs(open_rows, self._tasks, stopped_too=self._stopped_too, storage=str(self._store.root))
+        unknown = {job.members[0] for job in jobs if not self._is_known(job.key)}
+        self._settled |= {
+            (row.name, row.state) for row in open_rows if row.state != "running" and row.network not in unknown
+        }
+        return jobs
+
+    def _is_known(self, key: str) -> bool:
+        return key in self.done or key in self.pending or key in self.failed
+
     def _is_missing(self, job: PosthocJob) -> bool:
-        if job.key in self.done or job.key in self.pending or job.key in self.failed:
+        if self._is_known(job.key):
             return False
         if self._store.exists(job.key):
             self.done.add(job.key)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
-from orchestrator.results import found, prefixed
+from orchestrator.errors import StorageError
+from orchestrator.results import found, of_networks, prefixed
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
 from search_spaces.objective import Objective, is_late
 from search_spaces.study import PastTrial
-from trainables.spec import NetworkTask
+from search_spaces.sweep import Sweep
+from trainables.spec import NetworkTask, posthoc_key
 
 
 def objective_values(row: Row, objectives: Sequence[Objective]) -> list[float]:
@@ -62,6 +64,17 @@ def scheduler_history(rows: Iterable[Row], objective: Objective) -> list[tuple[s
     return [(name, epoch, value) for _, name, epoch, value in sorted(reports)]
 
 
+def late_tasks(sweep: Sweep) -> list[NetworkTask]:
+    """Tasks whose metrics are objectives that are known only when a trial is complete."""
+    prefixes = {each.metric.rsplit("/val/", 1)[0] for each in sweep.objectives if is_late(each.metric)}
+    return [task for task in of_networks(sweep.posthoc) if task.name in prefixes]
+
+
+def late_keys(sweep: Sweep, row: Row) -> Sequence[str]:
+    """Keys of those tasks' results."""
+    return [posthoc_key(task, [row.key]) for task in late_tasks(sweep)] if row.kind == "trial" else []
+
+
 class Recorded(AbstractContextManager[None]):
     """Writes down that a driver ended by an error, so that `status` can say so."""
 
@@ -73,3 +86,30 @@ class Recorded(AbstractContextManager[None]):
             self._ledger.write_outcome("failed", str(error))
         elif error is not None:
             self._ledger.write_outcome("interrupted")
+
+
+class Fault(AbstractContextManager[None]):
+    """Keeps an error of the storage until the executor has ended in order, whose loop would wrap it in errors of its own.
+
+    Args:
+        on_fault: ends the executor's loop.
+    """
+
+    def __init__(self, on_fault: Callable[[], None]) -> None:
+        self._on_fault = on_fault
+        self._error: StorageError | None = None
+
+    def note(self, error: StorageError) -> None:
+        """Keep an error; the first one counts."""
+        self._error = self._error or error
+        self._on_fault()
+
+    def raise_if_any(self) -> None:
+        """Raise what was kept."""
+        if self._error is not None:
+            raise self._error
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, StorageError):
+            self.note(error)
+        return isinstance(error, StorageError)

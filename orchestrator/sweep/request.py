@@ -22,7 +22,16 @@ from trainables.data.prepare import DataSource
 from trainables.spec import Synthetic, to_plain
 from trainables.spec.parallel import require_parallel
 
-SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus", "resources/workers")
+OF_WORKERS = ("resources/memory_gb", "resources/timeout_minutes")
+SWEEP_KEYS = (
+    "searcher",
+    "scheduler",
+    "member_seeds",
+    "resources/cpus",
+    "resources/gpus",
+    "resources/workers",
+    *OF_WORKERS,
+)
 
 
 def build_launch(
@@ -158,7 +167,7 @@ def _with_settings(sweep: Sweep, texts: dict[str, str]) -> Sweep:
 
 def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
     try:
-        value = float(text) if key == "resources/gpus" else int(text)
+        value = float(text) if key in ("resources/gpus", *OF_WORKERS) else int(text)
     except ValueError:
         raise ValueError(f"--set {key}={text}: wants a number.") from None
     if value < 0 or (key in ("resources/cpus", "resources/workers") and value < 1):
@@ -169,6 +178,10 @@ def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
         return replace(sweep, resources=replace(sweep.resources, cpus=int(value)))
     if key == "resources/workers":
         return replace(sweep, resources=replace(sweep.resources, workers=int(value)))
+    if key == "resources/memory_gb":
+        return replace(sweep, resources=replace(sweep.resources, memory_gb=float(value)))
+    if key == "resources/timeout_minutes":
+        return replace(sweep, resources=replace(sweep.resources, timeout_minutes=float(value)))
     return replace(sweep, resources=replace(sweep.resources, gpus=float(value)))
 
 

@@ -15,6 +15,7 @@ from orchestrator.storage.store import Store, require_writable
 from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
 from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending, pending
+from orchestrator.tracking.mirror_process import MirrorProcess
 from orchestrator.tracking.mirror_thread import MirrorThread
 from orchestrator.tracking.mlflow import open_tracker
 
@@ -40,6 +41,7 @@ def run_with_everything(
     quiet: bool = False,
     posthoc_only: bool = False,
     own_process: bool = False,
+    executor: Executor | None = None,
 ) -> Session:
     """Run a launch on Ray (or inline), show its progress and mirror it to the tracking server.
 
@@ -50,6 +52,7 @@ def run_with_everything(
         quiet: show nothing.
         posthoc_only: compute missing post-hoc results and start no trial.
         own_process: whether a second signal may end the whole process: on the command line, not in a notebook.
+        executor: runs the trials in place of the one that `address` and `inline` ask for.
 
     Raises:
         ValueError: a mistake in the call; nothing was changed.
@@ -58,13 +61,14 @@ def run_with_everything(
     require_writable(launch.storage)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with Interrupts(own_process=own_process) as interrupts:
-        return _run(launch, make_executor(address, inline), interrupts, quiet=quiet, posthoc_only=posthoc_only)
+        chosen = executor or make_executor(address, inline)
+        return _run(launch, chosen, interrupts, quiet=quiet, posthoc_only=posthoc_only)
 
 
 def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: bool, posthoc_only: bool) -> Session:
     ledger = Ledger(launch.storage, launch.name)
-    opener = functools.partial(open_tracker, launch.storage, launch.name)
-    mirror = MirrorThread(Mirror(opener, Store(launch.storage), ledger))
+    process = MirrorProcess(launch.storage, launch.name)
+    mirror = MirrorThread(process)
     try:
         with Progress(launch.name, quiet=quiet) as progress:
             ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only, interrupts=interrupts)
@@ -73,10 +77,12 @@ def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: b
                 progress.note("bringing MLflow up to date")
     except BaseException:
         mirror.abandon()
+        process.end()
         raise
     finally:
         executor.close()
     arrival = mirror.close(timeout_seconds=120 if ended.finished else 5)
+    process.end()
     return Session(ended=ended, tracking_problem=arrival.message)
 
 

@@ -73,14 +73,24 @@ class Mirror:
         if self._sent is None:
             digests = {record.key: record.tags.get(DIGEST_TAG) for record in tracker.runs()}
             self._sent = {update.key: update for update in updates if digests.get(update.key) == update.digest}
-        written = 0
-        for update in updates:
-            sent = self._sent.get(update.key)
-            if sent is None or sent.digest != update.digest:
-                tracker.apply(lacking(update, sent))
-                self._sent[update.key] = update
-                written += 1
-        return written
+        changed = [update for update in updates if not self._has(update)]
+        for update in changed:  # the numbers of all runs first: pictures take long to draw
+            new = lacking(update, self._sent.get(update.key)).artifacts
+            self._apply(tracker, _without_pictures(update) if any(map(_is_picture, new)) else update)
+        for update in changed:
+            if not self._has(update):
+                self._apply(tracker, update)
+        return len(changed)
+
+    def _has(self, update: RunUpdate) -> bool:
+        assert self._sent is not None
+        sent = self._sent.get(update.key)
+        return sent is not None and sent.digest == update.digest
+
+    def _apply(self, tracker: Tracker, update: RunUpdate) -> None:
+        assert self._sent is not None
+        tracker.apply(lacking(update, self._sent.get(update.key)))
+        self._sent[update.key] = update
 
     @property
     def _arrived_file(self) -> Path:
@@ -102,6 +112,16 @@ def lacking(update: RunUpdate, sent: RunUpdate | None) -> RunUpdate:
             path: artifact for path, artifact in update.artifacts.items() if sent.artifacts.get(path) != artifact
         },
     )
+
+
+def _is_picture(path: str) -> bool:
+    return path.startswith("figures/")
+
+
+def _without_pictures(update: RunUpdate) -> RunUpdate:
+    """Another digest than that of the whole, so that the pictures are sent, if not now then by the next start."""
+    artifacts = {path: artifact for path, artifact in update.artifacts.items() if not _is_picture(path)}
+    return dataclasses.replace(update, artifacts=artifacts)
 
 
 def _whole(tracker: Tracker, updates: list[RunUpdate]) -> str:

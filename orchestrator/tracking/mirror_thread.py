@@ -6,9 +6,11 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from orchestrator.errors import MachineError
-from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending
+from orchestrator.storage.ledger import Ledger
+from orchestrator.tracking.mirror import clear_pending, mark_pending
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +25,16 @@ class Arrival:
     message: str = ""
 
 
+class Syncing(Protocol):
+    """A `Mirror`, here or in a process of its own."""
+
+    ledger: Ledger
+
+    def sync(self) -> int:
+        """Send what the server lacks, and say how many runs were written."""
+        ...
+
+
 class MirrorThread:
     """Syncs in the background when it is poked, and with growing pauses while the server is away.
 
@@ -34,7 +46,7 @@ class MirrorThread:
         longest_pause_seconds: while the server is away.
     """
 
-    def __init__(self, mirror: Mirror, *, pause_seconds: float = 2.0, longest_pause_seconds: float = 60.0) -> None:
+    def __init__(self, mirror: Syncing, *, pause_seconds: float = 2.0, longest_pause_seconds: float = 60.0) -> None:
         self._mirror = mirror
         self._pause = pause_seconds
         self._longest_pause = longest_pause_seconds

@@ -123,6 +123,9 @@ def _tags(facts: NetworkFacts, state: str) -> dict[str, str]:
     reasons = {each.reason for each in facts.rows if each.reason}
     if reasons:
         tags["orchestrator.reason"] = " ".join(sorted(reasons))
+    parts = max((report.micro_batches for each in facts.rows for report in each.reports), default=1)
+    if parts > 1:
+        tags["orchestrator.micro_batches"] = str(parts)
     if facts.network is not None:
         meta = facts.network.meta
         tags |= {

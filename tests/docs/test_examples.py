@@ -94,6 +94,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     # MLflow is not what these pages are about, and a new database of it takes longer than a tiny sweep
+    monkeypatch.setattr("orchestrator.tracking.mirror_process.MirrorProcess.sync", lambda process: 0)
     monkeypatch.setattr("orchestrator.sweep.session.open_tracker", lambda storage, name: MemoryTracker(name))
     monkeypatch.setattr(
         "orchestrator.tracking.pictures._picture", lambda identity, draw: Artifact(identity=identity, content=bytes)

@@ -23,6 +23,7 @@ FINDINGS = (
     "orphaned_results",
     "repeated_epochs",
     "trained_twice",
+    "damaged",
 )
 
 

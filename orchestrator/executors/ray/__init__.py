@@ -9,8 +9,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import MachineError
-from orchestrator.executors.protocol import Scheduling, TrialSource
+from orchestrator.executors.protocol import MakeTrial, Scheduling, TrialSource
+from orchestrator.executors.ray.loopback import Loopback
 from orchestrator.posthoc import PosthocBatch, PosthocOutcome
+from orchestrator.trial import TrialRun
 from search_spaces.sweep import Resources
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # nothing reads Tune's own account of its trials, and it is written whole each time
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -40,10 +43,12 @@ class RayExecutor:
 
     Args:
         address: of a running cluster; None starts a Ray that ends with this process.
+        make_trial: makes what computes a trial of one worker; by default a network is trained.
     """
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str | None = None, make_trial: MakeTrial = TrialRun) -> None:
         self._address = address
+        self._make_trial = make_trial
         self._concurrent = 1
         self._resources = Resources()
         self._pending: dict[Any, PosthocBatch] = {}
@@ -58,6 +63,7 @@ class RayExecutor:
         """
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
+        Loopback.stay(inside=self._address is None)
         import ray
 
         self._started = True
@@ -76,17 +82,24 @@ class RayExecutor:
         from ray import tune
 
         from orchestrator.executors.ray.adapters import Listener, ReplayedAsha, SourceSearcher, StopAtInterrupt
+        from orchestrator.executors.ray.reuse import keep_starting_workers
         from orchestrator.executors.ray.scratch import Scratch
+        from orchestrator.executors.ray.silence import Silence
         from orchestrator.executors.ray.trainable import StoredTrial
 
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
+        # by default Tune waits for the start of one worker before it asks for the next trial
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self._concurrent)
+        keep_starting_workers()
         self._throw_away()
         self._scratch = Scratch()
         metric = scheduling.objective.metric
         gpus = self._resources.gpus
         searcher = SourceSearcher(source, concurrent=self._concurrent, metric=metric, gpus=gpus)
         tuner = tune.Tuner(
-            tune.with_resources(StoredTrial, resources_of_tune(self._resources)),
+            tune.with_resources(
+                tune.with_parameters(StoredTrial, make_trial=self._make_trial), resources_of_tune(self._resources)
+            ),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=ReplayedAsha(scheduling) if scheduling.asha else None,
@@ -98,7 +111,7 @@ class RayExecutor:
             run_config=tune.RunConfig(
                 name="sweep",
                 storage_path=str(self._scratch.folder),
-                callbacks=[Listener(source)],
+                callbacks=[Listener(source, Silence(self._resources.timeout_minutes * 60))],
                 stop=StopAtInterrupt(source),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),

@@ -11,6 +11,7 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from orchestrator.executors.protocol import FINISHED, WAIT, Scheduling, TrialSource
+from orchestrator.executors.ray.silence import Silence
 from orchestrator.storage.ledger import Report
 
 FAR_AWAY = 10_000
@@ -128,22 +129,30 @@ class StopAtInterrupt(Stopper):  # type: ignore[misc]
 class Listener(Callback):  # type: ignore[misc]
     """Passes on what Tune says. The callback hears every report, also the one at which the scheduler stops a trial."""
 
-    def __init__(self, source: TrialSource) -> None:
+    def __init__(self, source: TrialSource, silence: Silence | None = None) -> None:
         self._source = source
+        self._silence = silence or Silence(0.0)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune's loop has turned once."""
+        self._silence.end_silent_workers()
         self._source.on_tick()
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A worker has taken a trial."""
+        self._silence.heard(trial)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         """An epoch is over."""
+        self._silence.heard(trial)
         if "report" in result:
             self._source.on_report(_row_name(trial), Report(**result["report"]))
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial has ended: by itself, by the scheduler, or with a failure that it reported."""
+        self._silence.over(trial)
         result = trial.last_result or {}
         if "failed" in result:
             self._source.on_end(_row_name(trial), "failed", result["failed"])
@@ -154,7 +163,8 @@ class Listener(Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker died more often than it may."""
-        self._source.on_end(_row_name(trial), "failed", f"The worker died: {trial.get_error()}")
+        reason = self._silence.over(trial) or f"The worker died: {trial.get_error()}"
+        self._source.on_end(_row_name(trial), "failed", reason)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

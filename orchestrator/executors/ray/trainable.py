@@ -8,7 +8,9 @@ from typing import Any
 
 from ray import tune
 
+from orchestrator.executors.protocol import MakeTrial, TrialSteps
 from orchestrator.executors.ray.group import GroupDied, TrialFailed, WorkerGroup
+from orchestrator.memory import free_memory, limit_memory
 from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob, TrialRun
 
@@ -19,8 +21,9 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
     Tune also sets up workers for trials that have ended elsewhere: nothing is loaded before the first step.
     """
 
-    def setup(self, config: dict[str, Any]) -> None:
+    def setup(self, config: dict[str, Any], make_trial: MakeTrial = TrialRun) -> None:
         """Remember the job."""
+        self._make_trial = make_trial
         self._group: WorkerGroup | None = None
         self._take(config)
 
@@ -58,8 +61,9 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
 
     def _take(self, config: dict[str, Any]) -> None:
         self._config = config
+        self._run: TrialSteps | None = None
+        free_memory()  # of the trial before
         self._job = TrialJob(**config["job"])
-        self._run: TrialRun | None = None
 
     def _step(self) -> Report:
         """In this process, or in a group of workers."""
@@ -70,5 +74,6 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
                 self._group = WorkerGroup(job.workers, cpus=job.threads, gpus=self._config["gpus"], folder=folder)
             return self._group.step(job)
         if self._run is None:
-            self._run = TrialRun(job)
+            limit_memory(job.memory_gb)
+            self._run = self._make_trial(job)
         return self._run.step()

@@ -1,0 +1,41 @@
+"""A trial that runs out of memory: how much it may take, how it is told, what is freed before it tries again."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+MOST_MICRO_BATCHES = 8
+GIGABYTE = 10**9
+SAID_BY_TORCH = ("can't allocate memory", "out of memory", "not enough memory")
+
+
+def limit_memory(gigabytes: float) -> None:
+    """Let this process have so many gigabytes of its own, so that what asks for more gets a MemoryError and nobody is killed.
+
+    Without it the machine's memory runs out, and Ray or the kernel kill a worker of their choice.
+
+    Args:
+        gigabytes: of data; 0 for as many as there are.
+    """
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = round(gigabytes * GIGABYTE) if gigabytes else hard
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+def is_out_of_memory(failure: BaseException) -> bool:
+    """Whether a failure says that memory has run out, of the machine or of a GPU; torch says so in RuntimeErrors."""
+    told = str(failure).lower()
+    return isinstance(failure, MemoryError) or (
+        isinstance(failure, RuntimeError) and any(words in told for words in SAID_BY_TORCH)
+    )
+
+
+def free_memory() -> None:
+    """Give back what nobody holds any more, on the GPU too. Imports nothing for that."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
