@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from search_spaces.objective import Objective, is_late, require_known
 from search_spaces.pooled import require_ensembles, require_one_convention
+from search_spaces.samplers import Searcher
 from trainables.spec import (
     Aopc,
     Ensemble,
@@ -81,7 +82,8 @@ class Sweep:
         space: draws a `TrialSpec`; an ordinary `if` makes a parameter conditional.
         objectives: what to search on; the first one names the best configuration. Several make a Pareto search.
         trials: how many draws; of a grid all of them, unless the user asks for fewer.
-        searcher: `tpe`, `random`, `nsga2` for several objectives, or `grid` for every point of a finite space.
+        searcher: `tpe`, `random`, `nsga2` for several objectives, `grid` for every point of a finite space, `gp` or `qmc`; see
+            `search_spaces.samplers`.
         scheduler: what ends poor trials early, or None. With several objectives it follows the first one.
         seed: seeds the draws; the training seed stands in each `TrialSpec`.
         member_seeds: the best configuration is trained with so many further seeds.
@@ -94,7 +96,7 @@ class Sweep:
     space: Space
     objectives: tuple[Objective, ...] = (Objective(metric="val/nll", mode="min"),)
     trials: int = 20
-    searcher: Literal["tpe", "random", "nsga2", "grid"] = "tpe"
+    searcher: Searcher = "tpe"
     scheduler: Asha | None = None
     seed: int = 0
     member_seeds: int = 3

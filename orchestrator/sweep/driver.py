@@ -202,7 +202,7 @@ class SweepDriver:
     def _draw(self) -> Row:
         draw = self._study.draw()
         row = self._row("trial", draw.number, draw.spec)
-        row.params, row.distributions = draw.params, draw.distributions
+        row.params, row.distributions, row.notes = draw.params, draw.distributions, draw.notes
         self._add(row)
         return row
 

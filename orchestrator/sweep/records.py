@@ -45,6 +45,7 @@ def past_trials(rows: Iterable[Row], objectives: Sequence[Objective]) -> list[Pa
             state=row.state,
             values=objective_values(row, objectives),
             epochs=len(row.reports),
+            notes=row.notes,
         )
         for row in trials
     ]

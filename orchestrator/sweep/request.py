@@ -15,10 +15,11 @@ from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
 from search_spaces.overrides import Overrides, parse_overrides
 from search_spaces.registry import load_sweep
+from search_spaces.samplers import SEARCHERS
 from search_spaces.sweep import Sweep
 from search_spaces.tasks import parse_tasks, with_tasks
 from trainables.data.prepare import DataSource
-from trainables.spec import Synthetic, to_plain
+from trainables.spec import Synthetic, nearest, to_plain
 from trainables.spec.parallel import require_parallel
 
 SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus", "resources/workers")
@@ -135,8 +136,8 @@ def _with_settings(sweep: Sweep, texts: dict[str, str]) -> Sweep:
     """Put settings of the sweep itself in place."""
     for key, text in texts.items():
         if key == "searcher":
-            if text not in ("tpe", "random", "nsga2", "grid"):
-                raise ValueError(f"--set searcher={text}: there are tpe, random, nsga2 and grid.")
+            if text not in SEARCHERS:
+                raise ValueError(f"--set searcher={text}: there are {', '.join(SEARCHERS)}. {nearest(text, SEARCHERS)}")
             sweep = replace(sweep, searcher=text)  # type: ignore[arg-type]
         elif key == "scheduler":
             if text != "none":
