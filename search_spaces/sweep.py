@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from search_spaces.objective import Objective, is_late, require_known
 from search_spaces.pooled import require_ensembles, require_one_convention
 from search_spaces.samplers import Searcher
+from search_spaces.schedulers import Asha, HyperBand, MedianStopping, Scheduler
 from trainables.spec import (
     Aopc,
     Ensemble,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 Space: TypeAlias = "Callable[[optuna.trial.BaseTrial], TrialSpec]"
 
+__all__ = ["NETWORK_TASKS", "Asha", "HyperBand", "MedianStopping", "Resources", "Space", "Sweep", "require_objectives"]
+
 NETWORK_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
     Temperature(),
@@ -33,20 +36,6 @@ NETWORK_TASKS: tuple[PosthocSpec, ...] = (
     Laplace(hessian_structure="full"),
     Aopc(),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asha:
-    """Asynchronous successive halving (Li et al. 2020): at every rung the worse ones end.
-
-    Attributes:
-        grace_epochs: no trial ends before this epoch, which is the first rung.
-        reduction_factor: one in so many goes on, and the next rung is so many times further.
-    """
-
-    kind: Literal["asha"] = "asha"
-    grace_epochs: int = 1
-    reduction_factor: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +73,7 @@ class Sweep:
         trials: how many draws; of a grid all of them, unless the user asks for fewer.
         searcher: `tpe`, `random`, `nsga2` for several objectives, `grid` for every point of a finite space, `gp` or `qmc`; see
             `search_spaces.samplers`.
-        scheduler: what ends poor trials early, or None. With several objectives it follows the first one.
+        scheduler: what ends poor trials early (`search_spaces.schedulers`), or None. With several objectives it follows the first one.
         seed: seeds the draws; the training seed stands in each `TrialSpec`.
         member_seeds: the best configuration is trained with so many further seeds.
         posthoc: tasks for completed networks, and ensembles.
@@ -97,7 +86,7 @@ class Sweep:
     objectives: tuple[Objective, ...] = (Objective(metric="val/nll", mode="min"),)
     trials: int = 20
     searcher: Searcher = "tpe"
-    scheduler: Asha | None = None
+    scheduler: Scheduler | None = None
     seed: int = 0
     member_seeds: int = 3
     posthoc: tuple[PosthocSpec, ...] = field(
@@ -115,7 +104,7 @@ class Sweep:
 
 
 def require_objectives(
-    objectives: tuple[Objective, ...], scheduler: Asha | None, posthoc: tuple[PosthocSpec, ...]
+    objectives: tuple[Objective, ...], scheduler: Scheduler | None, posthoc: tuple[PosthocSpec, ...]
 ) -> None:
     """Refuse an objective that no trial reports.
 

@@ -80,7 +80,7 @@ class SweepDriver:
         """What the executor's scheduler needs to know."""
         objective = self.first_objective
         history = scheduler_history(self.rows.values(), objective)
-        return Scheduling(asha=self.sweep.scheduler, objective=objective, history=history)
+        return Scheduling(scheduler=self.sweep.scheduler, objective=objective, history=history)
 
     def run(self, executor: Executor) -> bool:
         """Run the search, its members and every task.

@@ -15,14 +15,14 @@ from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
 from search_spaces.overrides import Overrides, parse_overrides
 from search_spaces.registry import load_sweep
-from search_spaces.samplers import SEARCHERS
+from search_spaces.settings import SEARCH_KEYS, is_of_scheduler, with_scheduler, with_searcher
 from search_spaces.sweep import Sweep
 from search_spaces.tasks import parse_tasks, with_tasks
 from trainables.data.prepare import DataSource
-from trainables.spec import Synthetic, nearest, to_plain
+from trainables.spec import Synthetic, to_plain
 from trainables.spec.parallel import require_parallel
 
-SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resources/gpus", "resources/workers")
+SWEEP_KEYS = (*SEARCH_KEYS, "member_seeds", "resources/cpus", "resources/gpus", "resources/workers")
 
 
 def build_launch(
@@ -134,18 +134,11 @@ def _grid_trials(sweep: Sweep, overrides: Overrides, asked: int | None) -> int:
 
 def _with_settings(sweep: Sweep, texts: dict[str, str]) -> Sweep:
     """Put settings of the sweep itself in place."""
+    sweep = with_scheduler(sweep, {key: text for key, text in texts.items() if is_of_scheduler(key)})
     for key, text in texts.items():
         if key == "searcher":
-            if text not in SEARCHERS:
-                raise ValueError(f"--set searcher={text}: there are {', '.join(SEARCHERS)}. {nearest(text, SEARCHERS)}")
-            sweep = replace(sweep, searcher=text)  # type: ignore[arg-type]
-        elif key == "scheduler":
-            if text != "none":
-                raise ValueError(
-                    f"--set scheduler={text}: only 'none' can be set; a scheduler stands in the space's file."
-                )
-            sweep = replace(sweep, scheduler=None)
-        else:
+            sweep = with_searcher(sweep, text)
+        elif not is_of_scheduler(key):
             sweep = _with_number(sweep, key, text)
     return sweep
 

@@ -75,7 +75,7 @@ class RayExecutor:
         """Run trials under Tune. Tune's own folder is a temporary one that is thrown away."""
         from ray import tune
 
-        from orchestrator.executors.ray.adapters import Listener, ReplayedAsha, SourceSearcher, StopAtInterrupt
+        from orchestrator.executors.ray.adapters import Listener, Ruling, SourceSearcher, StopAtInterrupt
         from orchestrator.executors.ray.scratch import Scratch
         from orchestrator.executors.ray.trainable import StoredTrial
 
@@ -89,7 +89,7 @@ class RayExecutor:
             tune.with_resources(StoredTrial, resources_of_tune(self._resources)),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=ReplayedAsha(scheduling) if scheduling.asha else None,
+                scheduler=Ruling(scheduling.rule()) if scheduling.scheduler else None,
                 num_samples=10**9,
                 reuse_actors=True,
                 trial_name_creator=_trial_name,
