@@ -67,7 +67,10 @@ class Draw:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-CHANGED = "Nothing was changed. A changed space is another sweep: give it another --name, or restore the space."
+CHANGED = (
+    "Nothing was changed. A changed space is another sweep: give it another --name, or restore the space. Only a range that "
+    "contains the old one goes on, with `orchestrator extend`."
+)
 
 
 class SpaceChanged(ValueError):

@@ -14,6 +14,10 @@ from trainables.spec.canonical import nearest
 
 COMMANDS = {
     "sweep": ("orchestrator.cli.sweep", "Run a sweep, or go on with it."),
+    "extend": (
+        "orchestrator.cli.extend",
+        "Go on with a stored sweep: more trials, wider ranges, other resources, tasks.",
+    ),
     "data": ("orchestrator.cli.data", "Look at a data set before a sweep does: counts and problems."),
     "posthoc": ("orchestrator.cli.posthoc", "Compute what is missing of a sweep's post-hoc results."),
     "status": ("orchestrator.cli.status", "Show the sweeps and how far they are."),

@@ -69,10 +69,11 @@ def command(**options: Any) -> int:
         else:
             click.echo(preview(launch))
         return 0
-    return _run(launch, options)
+    return run_and_tell(launch, options)
 
 
-def _run(launch: Any, options: dict[str, Any]) -> int:
+def run_and_tell(launch: Any, options: dict[str, Any]) -> int:
+    """Run a launch, say how it ended, and return the exit code."""
     from orchestrator.sweep.session import run_with_everything
 
     session = run_with_everything(

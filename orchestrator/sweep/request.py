@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,8 @@ from orchestrator.storage.store import require_folder
 from orchestrator.sweep.launch import Launch, sample_specs
 from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
-from search_spaces.overrides import Overrides, parse_overrides
+from search_spaces.overrides import Overrides, parse_overrides, probe
+from search_spaces.ranges import parse_ranges
 from search_spaces.registry import load_sweep
 from search_spaces.settings import SEARCH_KEYS, is_of_scheduler, with_scheduler, with_searcher
 from search_spaces.sweep import Sweep
@@ -41,6 +42,8 @@ def build_launch(
     stopped_too: bool = False,
     retry_failed: bool = False,
     tasks: Sequence[str] = (),
+    ranges: Mapping[str, Sequence[float]] | None = None,
+    widen: Sequence[str] | None = None,
 ) -> Launch:
     """Check a user's options and put them together. Nothing is written, and no data are read.
 
@@ -64,6 +67,7 @@ def build_launch(
     sweep = with_tasks(sweep, added)
     others = {key: text for key, text in texts.items() if key not in SWEEP_KEYS}
     overrides = parse_overrides(sweep.space, others, also_known=SWEEP_KEYS)
+    overrides = _with_ranges(sweep, overrides, ranges or {}, widen or ())
     if sweep.searcher == "grid":
         sweep = replace(sweep, trials=_grid_trials(sweep, overrides, trials))
     launch = Launch(
@@ -82,14 +86,36 @@ def build_launch(
             "on_bad_image": on_bad_image,
             "settings": list(settings),
             "tasks": [to_plain(task) for task in added],
+            **({"ranges": {name: list(each) for name, each in overrides.ranges.items()}} if overrides.ranges else {}),
         },
+        widen=widen is not None,
     )
     _require_trainable(launch)
     return launch
 
 
-def relaunch(ledger: Ledger, *, stopped_too: bool = False, tasks: Sequence[str] = ()) -> Launch:
+def relaunch(
+    ledger: Ledger,
+    *,
+    trials: int | None = -1,
+    settings: Sequence[str] = (),
+    widen: Sequence[str] | None = None,
+    tasks: Sequence[str] = (),
+    concurrent: int | None = None,
+    stopped_too: bool = False,
+    retry_failed: bool = False,
+) -> Launch:
     """The launch that a sweep was started with, from its definition; for commands that name the sweep alone.
+
+    Args:
+        ledger: of the sweep.
+        trials: how many draws; -1 for as many as before.
+        settings: what is set beside the settings of then, or in place of them.
+        widen: wider ranges; None takes the space only as it was, an empty list wider ranges of the space's file too.
+        tasks: further post-hoc tasks.
+        concurrent: trials at once.
+        stopped_too: also run post-hoc tasks on stopped trials.
+        retry_failed: go on with trials that failed.
 
     Raises:
         ValueError: its space was a file that is not there any more.
@@ -103,13 +129,28 @@ def relaunch(ledger: Ledger, *, stopped_too: bool = False, tasks: Sequence[str] 
         data=Path(given["data"]) if given["data"] else None,
         patients=Path(given["patients"]) if given["patients"] else None,
         on_bad_image=given.get("on_bad_image", "error"),
-        trials=definition["trials"],
-        settings=given["settings"],
+        trials=definition["trials"] if trials == -1 else trials,
+        settings=[f"{key}={text}" for key, text in _texts([*given["settings"], *settings]).items()],
         metrics=[f"{each['metric']}:{each['mode']}" for each in definition["objectives"]],
         seed=definition["seed"],
+        concurrent=concurrent,
         stopped_too=stopped_too,
+        retry_failed=retry_failed,
         tasks=tasks,
+        ranges=given.get("ranges"),
+        widen=widen,
     )
+
+
+def _with_ranges(
+    sweep: Sweep, overrides: Overrides, ranges: Mapping[str, Sequence[float]], widen: Sequence[str]
+) -> Overrides:
+    """Ranges that earlier extensions widened, and those that this one does."""
+    before = replace(overrides, ranges={name: (low, high) for name, (low, high) in ranges.items()})
+    if not widen:
+        return before
+    found = parse_ranges(widen, probe(sweep.space, before)[0])
+    return replace(before, ranges={**before.ranges, **found})
 
 
 def _texts(settings: Sequence[str]) -> dict[str, str]:
