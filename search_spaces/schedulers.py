@@ -96,7 +96,45 @@ class HyperBand:
         return f"HyperBand, brackets from epochs {rungs}, one in {self.reduction_factor} goes on"
 
 
-Scheduler: TypeAlias = Asha | MedianStopping | HyperBand
+@dataclass(frozen=True, kw_only=True)
+class Pbt:
+    """Population based training (Jaderberg et al. 2017), in step and without chance of the clock.
+
+    The sweep's `trials` are the population, drawn at random: no searcher goes with it. Every `interval` epochs all wait for
+    each other. Then the worst end, and copies of the best take their places: they go on from their donor's weights and
+    optimiser state with changed parameters. A copy is a trial of its own, with its lineage in its key; at the end there are
+    as many complete networks as the population has members. Each keeps the best of the epochs since it went its own way.
+    Parameters that need other weights or another optimiser (width, backbone, kind of loss) are inherited. The best
+    configuration gets no further seeds, because no fixed configuration leads to it. A sweep's population cannot be extended.
+
+    Attributes:
+        interval: epochs between two comparisons.
+        fraction: the share that gives way, one member at least; as many are donors.
+        factor: a number is multiplied or divided by it.
+        resample: probability that a parameter is drawn anew instead.
+    """
+
+    kind: Literal["pbt"] = "pbt"
+    interval: int = 2
+    fraction: float = 0.25
+    factor: float = 1.2
+    resample: float = 0.25
+
+    def __post_init__(self) -> None:
+        _require("pbt", "interval", self.interval, 1)
+        if not 0 < self.fraction <= 0.5:
+            raise ValueError(f"scheduler/fraction of pbt is {self.fraction:g}; it lies above 0 and is at most 0.5.")
+        if self.factor <= 1:
+            raise ValueError(f"scheduler/factor of pbt is {self.factor:g}; it is more than 1.")
+        if not 0 <= self.resample <= 1:
+            raise ValueError(f"scheduler/resample of pbt is {self.resample:g}; it is a probability, 0 to 1.")
+
+    def told(self) -> str:
+        """What it does, for people."""
+        return f"PBT: every {self.interval} epochs the worst {self.fraction:.0%} give way to changed copies of the best"
+
+
+Scheduler: TypeAlias = Asha | MedianStopping | HyperBand | Pbt
 SCHEDULERS: dict[str, type[Scheduler]] = {each.kind: each for each in get_args(Scheduler)}
 
 

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import cast
 
 from search_spaces.samplers import SEARCHERS, Searcher
-from search_spaces.schedulers import SCHEDULERS, Scheduler
+from search_spaces.schedulers import SCHEDULERS, Pbt, Scheduler
 from search_spaces.sweep import Sweep
 from trainables.spec import from_plain, nearest, to_plain
 
@@ -31,8 +31,13 @@ def with_searcher(sweep: Sweep, text: str) -> Sweep:
     """The sweep with another searcher.
 
     Raises:
-        ValueError: there is no such.
+        ValueError: there is no such, or the scheduler draws by itself.
     """
+    if isinstance(sweep.scheduler, Pbt):
+        raise ValueError(
+            f"--set searcher={text}: the scheduler is pbt, which draws its population at random and changes it by itself. Leave "
+            "the searcher out, or take another scheduler (--set scheduler=asha)."
+        )
     if text not in SEARCHERS:
         raise ValueError(f"--set searcher={text}: there are {', '.join(SEARCHERS)}. {nearest(text, SEARCHERS)}")
     return replace(sweep, searcher=cast(Searcher, text))
@@ -60,6 +65,8 @@ def with_scheduler(sweep: Sweep, texts: Mapping[str, str]) -> Sweep:
         if key != "scheduler":
             plain = {**_required(plain, key, text), key.removeprefix(PREFIX): _number(text)}
     scheduler: Scheduler | None = from_plain(Scheduler | None, plain, "scheduler")
+    if isinstance(scheduler, Pbt) and not isinstance(sweep.scheduler, Pbt):
+        return replace(sweep, scheduler=scheduler, searcher="random")
     return replace(sweep, scheduler=scheduler)
 
 

@@ -51,7 +51,7 @@ def _rule(scheduler: Scheduler | None, objective: Objective) -> Rule:
 
 
 class Never:
-    """Every trial runs to its end."""
+    """Every trial runs to its end; also under PBT, whose generations the driver decides (`search_spaces.population`)."""
 
     def stops(self, trial: str, epoch: int, value: float) -> bool:
         """No."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from search_spaces.objective import Objective, is_late, require_known
 from search_spaces.pooled import require_ensembles, require_one_convention
 from search_spaces.samplers import Searcher
-from search_spaces.schedulers import Asha, HyperBand, MedianStopping, Scheduler
+from search_spaces.schedulers import Asha, HyperBand, MedianStopping, Pbt, Scheduler
 from trainables.spec import (
     Aopc,
     Ensemble,
@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
 Space: TypeAlias = "Callable[[optuna.trial.BaseTrial], TrialSpec]"
 
-__all__ = ["NETWORK_TASKS", "Asha", "HyperBand", "MedianStopping", "Resources", "Space", "Sweep", "require_objectives"]
+__all__ = [
+    "NETWORK_TASKS",
+    "Asha",
+    "HyperBand",
+    "MedianStopping",
+    "Pbt",
+    "Resources",
+    "Space",
+    "Sweep",
+    "require_objectives",
+]
 
 NETWORK_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
@@ -101,6 +111,20 @@ class Sweep:
         require_one_convention(self.posthoc)
         if self.trials < 1:
             raise ValueError(f"trials is {self.trials}; a sweep draws at least 1.")
+        if isinstance(self.scheduler, Pbt):
+            self._require_population()
+
+    def _require_population(self) -> None:
+        object.__setattr__(self, "member_seeds", 0)  # no fixed configuration leads to the best network
+        if self.searcher == "tpe":  # the default, which nobody asked for
+            object.__setattr__(self, "searcher", "random")
+        if self.searcher != "random":
+            raise ValueError(
+                f"The scheduler is pbt, which draws its population at random, and the searcher is {self.searcher!r}. Leave the "
+                "searcher out, or take another scheduler (--set scheduler=asha)."
+            )
+        if self.trials < 2:
+            raise ValueError(f"The scheduler is pbt, and trials is {self.trials}; a population has at least 2 members.")
 
 
 def require_objectives(

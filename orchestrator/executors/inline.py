@@ -78,6 +78,7 @@ class InlineExecutor:
         value = report.metrics.get(scheduling.objective.metric)
         source.on_report(name, report)
         stops = trial.job.schedules and value is not None and rule.stops(name, report.epoch, value)
+        stops = stops or trial.job.waits(report)
         if report.finished or stops:
             source.on_end(name, "finished" if report.finished else "stopped")
         return not (report.finished or stops)

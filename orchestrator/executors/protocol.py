@@ -50,7 +50,7 @@ class TrialSource(Protocol):
         ...
 
     def on_end(self, name: str, ending: Ending, reason: str = "") -> None:
-        """A trial is over: complete, stopped by the scheduler, or failed."""
+        """A trial is over: complete, stopped by the scheduler, or failed. `stopped` also says that it waits (`TrialJob.until`)."""
         ...
 
     def on_tick(self) -> None:

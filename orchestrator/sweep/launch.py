@@ -21,6 +21,8 @@ from orchestrator.sweep.reconcile import Reconciler
 from orchestrator.sweep.records import Recorded, past_trials
 from search_spaces.objective import require_measured
 from search_spaces.overrides import Overrides, probe
+from search_spaces.population import require_population
+from search_spaces.schedulers import Pbt
 from search_spaces.study import PastTrial, Study
 from search_spaces.sweep import Sweep
 from trainables.data.prepare import DataSource
@@ -136,6 +138,8 @@ def run_sweep(
         for spec in specs:
             preparation.require_lung_masks(spec)
             require_parallel(spec, launch.sweep.resources.workers)
+            if isinstance(launch.sweep.scheduler, Pbt):
+                require_population(spec, launch.sweep.scheduler)
         prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
         launch = _for_its_data(launch, {preparation.multilabel(spec.data) for spec in specs}, observers)
         wanted = define(
