@@ -193,6 +193,13 @@ def report(sweep: str | None = None, *, storage: Path | str = STORAGE, path: Pat
     return write_report(Store(storage), ledger, Path(path) if path else ledger.folder / "report.html")
 
 
+def export_study(sweep: str | None, path: Path | str, *, storage: Path | str = STORAGE) -> int:
+    """Write the search as an Optuna study into a new file (.db or .log), and say how many trials it holds."""
+    from orchestrator.study_file import write_study
+
+    return write_study(find_sweep(Path(storage), sweep), Path(path))
+
+
 def evaluate(
     sweep: str | None,
     data: Path | str,

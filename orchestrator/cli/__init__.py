@@ -26,6 +26,7 @@ COMMANDS = {
     "stop": ("orchestrator.cli.stop", "End a running sweep in order."),
     "delete": ("orchestrator.cli.delete", "Delete a sweep, its MLflow runs and what only it uses."),
     "report": ("orchestrator.cli.report", "Write the report of a sweep as one HTML file."),
+    "study": ("orchestrator.cli.study", "Write the search as an Optuna study, for optuna-dashboard."),
     "evaluate": ("orchestrator.cli.evaluate", "Evaluate a sweep's networks on another data folder."),
     "predict": ("orchestrator.cli.predict", "Predict a folder of images with a sweep's best network."),
     "localise": ("orchestrator.cli.localise", "Score a network's maps against masks of your own."),
