@@ -45,7 +45,8 @@ def write_study(ledger: Ledger, path: Path) -> int:
     storage = _storage(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        directions = ["minimize" if each.mode == "min" else "maximize" for each in objectives]
+        least, most = optuna.study.StudyDirection.MINIMIZE, optuna.study.StudyDirection.MAXIMIZE
+        directions = [least if each.mode == "min" else most for each in objectives]
         study = optuna.create_study(storage=storage, study_name=ledger.name, directions=directions)
         study.set_metric_names([each.metric for each in objectives])
     study.set_user_attr("sweep", ledger.name)
