@@ -14,8 +14,10 @@ from orchestrator.sweep.launch import Launch, sample_specs
 from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
 from search_spaces.overrides import Overrides, parse_overrides, probe
+from search_spaces.population import require_population
 from search_spaces.ranges import parse_ranges
 from search_spaces.registry import load_sweep
+from search_spaces.schedulers import Pbt
 from search_spaces.settings import SEARCH_KEYS, is_of_scheduler, with_scheduler, with_searcher
 from search_spaces.sweep import Sweep
 from search_spaces.tasks import parse_tasks, with_tasks
@@ -53,7 +55,7 @@ def build_launch(
     require_folder(storage)
     sweep = load_sweep(space)
     texts = _texts(settings)
-    own = {key: text for key, text in texts.items() if key in SWEEP_KEYS}
+    own = {key: text for key, text in texts.items() if key in SWEEP_KEYS or is_of_scheduler(key)}
     sweep = _with_settings(sweep, own)
     if metrics:
         sweep = replace(sweep, objectives=_objectives(metrics))
@@ -65,7 +67,7 @@ def build_launch(
     sweep = replace(sweep, **changes)
     added = parse_tasks(tasks)
     sweep = with_tasks(sweep, added)
-    others = {key: text for key, text in texts.items() if key not in SWEEP_KEYS}
+    others = {key: text for key, text in texts.items() if key not in own}
     overrides = parse_overrides(sweep.space, others, also_known=SWEEP_KEYS)
     overrides = _with_ranges(sweep, overrides, ranges or {}, widen or ())
     if sweep.searcher == "grid":
@@ -230,6 +232,8 @@ def _require_trainable(launch: Launch) -> None:
     specs = sample_specs(launch)
     for spec in specs:
         require_parallel(spec, launch.sweep.resources.workers)
+        if isinstance(launch.sweep.scheduler, Pbt):
+            require_population(spec, launch.sweep.scheduler)
     kinds = {type(spec.data) for spec in specs}
     if kinds == {Synthetic} and launch.source.root is not None:
         raise ValueError(

@@ -26,6 +26,7 @@ def test_an_option_alone_changes_the_scheduler_that_the_sweep_has() -> None:
     ("texts", "message"),
     [
         ({"scheduler": "medain"}, "Did you mean 'median'"),
+        ({"scheduler": "asha", "scheduler__grace": "2"}, "Did you mean 'grace_epochs'"),
         ({"scheduler": "none", "scheduler__grace_epochs": "2"}, "has no scheduler. Name one too"),
         ({"scheduler": "median", "scheduler__brackets": "2"}, "which has grace_epochs, min_trials"),
         ({"scheduler__grace_epochs": "soon"}, "scheduler/grace_epochs: wants a whole number"),
