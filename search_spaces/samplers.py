@@ -5,12 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import warnings
-from typing import Literal, TypeAlias, get_args
 
 import optuna
-
-Searcher: TypeAlias = Literal["tpe", "random", "nsga2", "grid", "gp", "qmc"]
-SEARCHERS: tuple[str, ...] = get_args(Searcher)
 
 STARTUP_DRAWS = 5
 """Random draws before a model is fitted to what they gave."""
@@ -32,7 +28,7 @@ def make_sampler(searcher: str, seed: int, number: int) -> optuna.samplers.BaseS
       random.
 
     Args:
-        searcher: one of `SEARCHERS`.
+        searcher: one of `search_spaces.searchers.SEARCHERS`.
         seed: of the sweep.
         number: of the draw.
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import cast
 
-from search_spaces.samplers import SEARCHERS, Searcher
 from search_spaces.schedulers import SCHEDULERS, Pbt, Scheduler
+from search_spaces.searchers import SEARCHERS, Searcher
 from search_spaces.sweep import Sweep
 from trainables.spec import from_plain, nearest, to_plain
 

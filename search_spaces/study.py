@@ -83,7 +83,7 @@ class Study:
     Args:
         space: the search space.
         objectives: what it searches on.
-        searcher: one of `search_spaces.samplers.SEARCHERS`.
+        searcher: one of `search_spaces.searchers.SEARCHERS`.
         seed: seed of the sweep; draw n uses a seed made of it and n, so that a resumed search repeats nothing.
         overrides: values that the user fixed.
         past: draws of earlier starts, by number without a gap.

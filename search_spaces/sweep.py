@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from search_spaces.objective import Objective, is_late, require_known
 from search_spaces.pooled import require_ensembles, require_one_convention
-from search_spaces.samplers import Searcher
 from search_spaces.schedulers import Asha, HyperBand, MedianStopping, Pbt, Scheduler
+from search_spaces.searchers import Searcher
 from trainables.spec import (
     Aopc,
     Ensemble,
