@@ -87,6 +87,57 @@ def run(
     return run_with_everything(launch, address=address, inline=inline, quiet=quiet).ended
 
 
+def extend(
+    sweep: str | None = None,
+    *,
+    storage: Path | str = STORAGE,
+    trials: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    widen: Mapping[str, tuple[float, float]] | None = None,
+    tasks: Sequence[str] = (),
+    cpus_per_trial: int | None = None,
+    gpus_per_trial: float | None = None,
+    concurrent: int | None = None,
+    address: str | None = None,
+    inline: bool = False,
+    quiet: bool = True,
+) -> Ended:
+    """Go on with a stored sweep, with more of what it had: `orchestrator extend`.
+
+    Args:
+        sweep: its name; the newest if left out.
+        storage: folder of sweeps and artifacts.
+        trials: how many draws in all.
+        settings: what `--set` takes, of resources and `member_seeds`.
+        widen: ends of wider ranges, such as `{"learning_rate": (1e-5, 1e-1)}`.
+        tasks: further post-hoc tasks.
+        cpus_per_trial: CPUs of a trial from now on.
+        gpus_per_trial: GPUs of a trial from now on.
+        concurrent: trials at once.
+        address: of a running Ray cluster.
+        inline: run in this process, without Ray.
+        quiet: show no progress.
+
+    Raises:
+        ValueError: it would be another sweep; nothing was changed.
+        MachineError: storage, cluster or another driver is in the way.
+    """
+    from orchestrator.sweep.extend import extend_launch
+    from orchestrator.sweep.session import run_with_everything
+
+    launch = extend_launch(
+        find_sweep(Path(storage), sweep),
+        trials=trials,
+        settings=[f"{key}={value}" for key, value in (settings or {}).items()],
+        widen=[f"{name}={low!r}..{high!r}" for name, (low, high) in (widen or {}).items()],
+        tasks=tasks,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        concurrent=concurrent,
+    )
+    return run_with_everything(launch, address=address, inline=inline, quiet=quiet).ended
+
+
 def posthoc(
     sweep: str | None = None,
     *,
@@ -143,6 +194,13 @@ def report(sweep: str | None = None, *, storage: Path | str = STORAGE, path: Pat
 
     ledger = find_sweep(Path(storage), sweep)
     return write_report(Store(storage), ledger, Path(path) if path else ledger.folder / "report.html")
+
+
+def export_study(sweep: str | None, path: Path | str, *, storage: Path | str = STORAGE) -> int:
+    """Write the search as an Optuna study into a new file (.db or .log), and say how many trials it holds."""
+    from orchestrator.study_file import write_study
+
+    return write_study(find_sweep(Path(storage), sweep), Path(path))
 
 
 def evaluate(

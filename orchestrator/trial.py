@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from orchestrator.chain import step_name as step_name
 from orchestrator.chain import stored_reports as stored_reports
@@ -21,6 +22,7 @@ from orchestrator.snapshots import save_snapshots
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
+from orchestrator.trial_job import TrialJob
 from trainables.spec import SPLITS, NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
 from trainables.spec.files import OPTIMIZER, WEIGHTS
 
@@ -30,54 +32,9 @@ if TYPE_CHECKING:
     from trainables.data.images import ImageSet
     from trainables.fit import Training
 
+__all__ = ["TrialJob", "TrialRun", "step_name", "stored_reports", "weights_folder"]
+
 Train: TypeAlias = "Callable[[TrialSpec, ImageSet, Path | None, dict[str, Tensor] | None], Training]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialJob:
-    """A trial as it travels to a worker: plain values only.
-
-    Attributes:
-        name: name of the row, `trial-0003`.
-        spec: description as JSON values.
-        key, fit_key, data_key: keys of the network, its chain and its data.
-        first_key, first_fit_key: keys of the first stage's network and chain, or empty texts.
-        lungs_key: key of the lungs' U-Net, or an empty text.
-        storage: the storage folder.
-        threads: CPU threads of a worker; weights are equal bit for bit under an equal number.
-        workers: processes that train it together; weights are equal bit for bit under an equal number, else to rounding.
-        memory_gb: gigabytes that a worker may take, 0 for no limit.
-        weights_folder: where local weight files lie, or an empty text.
-        schedules: whether the sweep's scheduler may stop it; a member's training always runs to its end.
-        late_tasks: post-hoc tasks whose metrics are objectives: computed by the trial itself when it is complete.
-    """
-
-    name: str
-    spec: dict[str, Any]
-    key: str
-    fit_key: str
-    data_key: str
-    storage: str
-    first_key: str = ""
-    first_fit_key: str = ""
-    lungs_key: str = ""
-    threads: int = 1
-    workers: int = 1
-    memory_gb: float = 0.0
-    weights_folder: str = ""
-    schedules: bool = True
-    late_tasks: tuple[dict[str, Any], ...] = ()
-
-    def to_plain(self) -> dict[str, Any]:
-        """As a dictionary."""
-        return asdict(self)
-
-    def first_stage(self) -> TrialJob:
-        """The first stage as a trial of its own, which no scheduler stops and no task looks at."""
-        spec: TrialSpec = from_plain(TrialSpec, self.spec)
-        first = to_plain(spec.first_trial)
-        stages = {"key": self.first_key, "fit_key": self.first_fit_key, "first_key": "", "first_fit_key": ""}
-        return replace(self, spec=first, schedules=False, late_tasks=(), **stages)  # type: ignore[arg-type]
 
 
 class TrialRun:
@@ -105,6 +62,9 @@ class TrialRun:
 
         While the lungs' U-Net or the first of two stages is trained the report is of epoch 0 and says nothing else.
         """
+        waiting = self._arrived() if self._training is None else None
+        if waiting is not None:
+            return waiting
         if self.store.exists(self.job.key):
             self._late_tasks()
             return stored_reports(self.store, self.job.fit_key)[-1]
@@ -119,6 +79,11 @@ class TrialRun:
             self._finalise(report)
             self._late_tasks()
         return report
+
+    def _arrived(self) -> Report | None:
+        """The report of the epoch at which the trial waits, if its chain has come so far."""
+        reports = stored_reports(self.store, self.job.fit_key) if self.job.until else []
+        return next((report for report in reports if report.epoch == self.job.until and not report.finished), None)
 
     def finalise_stopped(self, epochs: int) -> None:
         """Make the network of a trial that a scheduler stopped after so many epochs, unless it is there.
@@ -178,6 +143,9 @@ class TrialRun:
         last = self._last_step()
         if last is not None:
             training.load(TrainingState.load(self.store.folder(last)))
+        elif self.job.parent:
+            training.load(TrainingState.load(self.store.folder(self.job.parent)))
+            training.best_epoch, training.best_value = 0, math.inf  # the best weights lie in its own chain
         elif self.job.first_key:
             training.begin_with(load_file(self.store.folder(self.job.first_key) / WEIGHTS))
 
@@ -235,7 +203,11 @@ class TrialRun:
     def _thin(self, report: Report) -> None:
         """Keep the last two states, and of the others the weights that are best or end a cycle."""
         kept = {step_name(epoch) for epoch in (report.best_epoch, *self.spec.schedule.cycle_ends)}
+        every = self.job.keep_every
+        whole = {step_name(epoch) for epoch in range(every, report.epoch, every)} if every else set()
         for step in self.store.steps(self.job.fit_key)[:-2]:
+            if step.rsplit("/", 1)[-1] in whole:
+                continue
             self.store.thin(step, (OPTIMIZER,) if step.rsplit("/", 1)[-1] in kept else (OPTIMIZER, WEIGHTS))
 
     def _finalise(self, report: Report) -> None:
@@ -262,7 +234,7 @@ class TrialRun:
         ends = {
             epoch: self.store.folder(f"{self.job.fit_key}/{step_name(epoch)}") / WEIGHTS
             for epoch in self.spec.schedule.cycle_ends
-            if epoch <= report.epoch
+            if epoch <= report.epoch and self.store.exists(f"{self.job.fit_key}/{step_name(epoch)}")
         }
         save_snapshots(training.evaluated, ends, data, attempt.folder)
         (attempt.folder / "spec.json").write_text(json.dumps(to_plain(self.spec), indent=1))
@@ -272,6 +244,7 @@ class TrialRun:
                 "data": self.job.data_key,
                 "fit": self.job.fit_key,
                 **({"first_stage": self.job.first_key} if self.job.first_key else {}),
+                **({"parent": self.job.parent} if self.job.parent else {}),
                 **({"lungs": lungs_summary(self.store, self.job.lungs_key)} if self.job.lungs_key else {}),
                 "epochs": report.epoch,
                 "best_epoch": report.best_epoch,

@@ -1,6 +1,6 @@
-"""Asynchronous successive halving, step by step in one process.
+"""Asynchronous successive halving, step by step.
 
-The twin of Ray Tune's scheduler for the inline executor; a test feeds both the same reports and compares their decisions.
+A test feeds this and Ray Tune's scheduler the same reports and compares their decisions.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from search_spaces.objective import Objective
-from search_spaces.sweep import Asha
+from search_spaces.schedulers import Asha
 
 
 class Halving:

@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 
 from search_spaces.origin import where_in
+from search_spaces.ranges import widest
 from search_spaces.sweep import Space
 from trainables.spec import TrialSpec, from_plain, nearest, to_plain
 
@@ -24,10 +25,12 @@ class Overrides:
     Attributes:
         params: drawn parameters that get one value instead, such as `backbone` or `loss/gamma`.
         fields: fields of the trial by path, such as `schedule/epochs`.
+        ranges: lowest and highest value of drawn numbers whose range an extension widened; never narrower than the space's.
     """
 
     params: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def draw(self, space: Space, trial: optuna.trial.BaseTrial) -> TrialSpec:
         """Let the space draw, with the fixed values in place.
@@ -36,7 +39,7 @@ class Overrides:
             ValueError: the space raises something, or returns no whole TrialSpec; with the line where it breaks.
         """
         try:
-            spec = space(_Fixed(trial, self.params))  # type: ignore[arg-type]
+            spec = space(_Fixed(trial, self.params, self.ranges))  # type: ignore[arg-type]
         except Exception as error:  # whatever a user's function raises is told with its line
             raise ValueError(f"{_where(space, error)} raised {type(error).__name__}: {error}") from error
         if not isinstance(spec, TrialSpec):
@@ -59,7 +62,7 @@ class Overrides:
         return replaced
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON values."""
+        """What is fixed, as JSON values; a widened range is no other sweep, and left out."""
         return {**self.params, **self.fields}
 
 
@@ -120,15 +123,24 @@ def probe(
 class _Fixed:
     """A trial that gives fixed values for some names and asks the real one for the others."""
 
-    def __init__(self, trial: optuna.trial.BaseTrial, fixed: Mapping[str, Any]) -> None:
+    def __init__(
+        self, trial: optuna.trial.BaseTrial, fixed: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]]
+    ) -> None:
         self._trial = trial
         self._fixed = fixed
+        self._ranges = ranges
 
-    def suggest_float(self, name: str, *args: Any, **options: Any) -> float:
-        return float(self._fixed[name]) if name in self._fixed else self._trial.suggest_float(name, *args, **options)
+    def suggest_float(self, name: str, low: float, high: float, **options: Any) -> float:
+        if name in self._fixed:
+            return float(self._fixed[name])
+        low, high = widest(low, high, self._ranges.get(name))
+        return self._trial.suggest_float(name, low, high, **options)
 
-    def suggest_int(self, name: str, *args: Any, **options: Any) -> int:
-        return int(self._fixed[name]) if name in self._fixed else self._trial.suggest_int(name, *args, **options)
+    def suggest_int(self, name: str, low: int, high: int, **options: Any) -> int:
+        if name in self._fixed:
+            return int(self._fixed[name])
+        lowest, highest = widest(low, high, self._ranges.get(name))
+        return self._trial.suggest_int(name, int(lowest), int(highest), **options)
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         return self._fixed[name] if name in self._fixed else self._trial.suggest_categorical(name, choices)

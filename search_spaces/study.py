@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -17,6 +16,8 @@ from optuna.trial import TrialState, create_trial
 from search_spaces.grid import points
 from search_spaces.objective import Objective
 from search_spaces.overrides import Overrides
+from search_spaces.ranges import is_within
+from search_spaces.samplers import make_sampler
 from search_spaces.sweep import Space
 from trainables.spec import TrialSpec, to_plain
 
@@ -34,6 +35,7 @@ class PastTrial:
         state: `completed`, `stopped`, `failed`, or `running` if it is to go on.
         values: one an objective; empty if it failed or has not reported.
         epochs: how far it was trained.
+        notes: what the sampler noted when it drew.
     """
 
     number: int
@@ -43,19 +45,32 @@ class PastTrial:
     state: str
     values: Sequence[float] = ()
     epochs: int = 0
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """A new draw."""
+    """A new draw.
+
+    Attributes:
+        number: its number.
+        spec: the trial.
+        params, distributions: what was drawn, and from what (JSON text).
+        notes: what the sampler noted: NSGA-II the generation and its parents, TPE and GP where an unfinished trial searches.
+            A study rebuilt without them would draw other points than an unbroken one.
+    """
 
     number: int
     spec: TrialSpec
     params: dict[str, Any]
     distributions: dict[str, str]
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
-CHANGED = "Nothing was changed. A changed space is another sweep: give it another --name, or restore the space."
+CHANGED = (
+    "Nothing was changed. A changed space is another sweep: give it another --name, or restore the space. Only a range that "
+    "contains the old one goes on, with `orchestrator extend`."
+)
 
 
 class SpaceChanged(ValueError):
@@ -68,10 +83,14 @@ class Study:
     Args:
         space: the search space.
         objectives: what it searches on.
-        searcher: `tpe`, `random`, `nsga2` or `grid`.
+        searcher: one of `search_spaces.searchers.SEARCHERS`.
         seed: seed of the sweep; draw n uses a seed made of it and n, so that a resumed search repeats nothing.
         overrides: values that the user fixed.
         past: draws of earlier starts, by number without a gap.
+        widen: take earlier draws also where the space's ranges are wider now; they count as drawn from the wider ones.
+
+    Attributes:
+        widened: the wider distributions of earlier draws, by number; empty if every range is as it was.
     """
 
     def __init__(
@@ -83,6 +102,7 @@ class Study:
         seed: int,
         overrides: Overrides,
         past: Sequence[PastTrial] = (),
+        widen: bool = False,
     ) -> None:
         self._space = space
         self._searcher = searcher
@@ -90,8 +110,9 @@ class Study:
         self._overrides = overrides
         minimise, maximise = optuna.study.StudyDirection.MINIMIZE, optuna.study.StudyDirection.MAXIMIZE
         directions = [minimise if each.mode == "min" else maximise for each in objectives]
-        self._study = optuna.create_study(directions=directions)
-        self._open: dict[int, optuna.Trial] = {}
+        self._study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=seed))
+        self._widen = widen
+        self.widened: dict[int, dict[str, str]] = {}
         self._grid: list[dict[str, Any]] | None = None
         for trial in past:
             self._restore(trial)
@@ -99,53 +120,56 @@ class Study:
     def draw(self) -> Draw:
         """Draw the next trial."""
         number = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = _sampler(self._searcher, self._seed, number)
+        self._study.sampler = make_sampler(self._searcher, self._seed, number)
         if self._searcher == "grid":
-            self._study.enqueue_trial(self._point(number))
+            self._study.enqueue_trial(self._next_point())
+        before = self._study_notes()
         trial = self._study.ask()
         spec = self._overrides.draw(self._space, trial)
-        self._open[trial.number] = trial
         frozen = self._study.get_trials(deepcopy=False)[trial.number]
         distributions = {name: distribution_to_json(each) for name, each in frozen.distributions.items()}
-        return Draw(number=trial.number, spec=spec, params=dict(trial.params), distributions=distributions)
+        of_trial = {name: note for name, note in frozen.system_attrs.items() if name != "fixed_params"}
+        of_study = {name: note for name, note in self._study_notes().items() if before.get(name) != note}
+        notes = {name: each for name, each in (("trial", of_trial), ("study", of_study)) if each}
+        params = dict(trial.params)
+        return Draw(number=trial.number, spec=spec, params=params, distributions=distributions, notes=notes)
 
-    def _point(self, number: int) -> dict[str, Any]:
-        """Parameters of a point of the grid."""
+    def _study_notes(self) -> dict[str, Any]:
+        return dict(self._study._storage.get_study_system_attrs(self._study._study_id))
+
+    def _next_point(self) -> dict[str, Any]:
+        """Parameters of the next point of the grid that no trial has."""
         if self._grid is None:
-            self._grid = points(lambda trial: self._overrides.draw(self._space, trial))
-        if number >= len(self._grid):
-            raise ValueError(
-                f"The grid has {len(self._grid)} points, and draw {number} is beyond. Ask for fewer --trials."
-            )
-        return self._grid[number]
+            drawn = {_text(trial.params) for trial in self._study.get_trials(deepcopy=False)}
+            every = points(lambda trial: self._overrides.draw(self._space, trial))
+            self._grid = [each for each in every if _text(each) not in drawn]
+        if not self._grid:
+            size = len(self._study.get_trials(deepcopy=False))
+            raise ValueError(f"The grid has {size} points, and draw {size} is beyond. Ask for fewer --trials.")
+        return self._grid.pop(0)
 
     def tell(self, number: int, state: str, values: Sequence[float], epochs: int) -> None:
         """Report how a trial ended. One without a finite value for every objective counts as failed."""
-        trial = self._open.pop(number)
         finite = len(values) == len(self._study.directions) and all(map(math.isfinite, values))
         if state == "completed" and finite:
-            self._study.tell(trial, list(values))
+            self._study.tell(number, list(values))
         elif state == "stopped" and finite:
             if len(values) == 1:
-                trial.report(values[0], step=epochs)
-            self._study.tell(trial, state=TrialState.PRUNED)
+                optuna.Trial(self._study, number).report(values[0], step=epochs)  # numbers are ids in a study in memory
+            self._study.tell(number, state=TrialState.PRUNED)
         else:
-            self._study.tell(trial, state=TrialState.FAIL)
+            self._study.tell(number, state=TrialState.FAIL)
 
     def _restore(self, past: PastTrial) -> None:
-        spec = self._again(past)
+        spec, distributions = self._again(past)
         if to_plain(spec) != past.spec:
             raise SpaceChanged(_difference(past.number, past.spec, to_plain(spec)))
-        if past.state == "running":
-            self._study.enqueue_trial(dict(past.params))
-            trial = self._study.ask()
-            self._overrides.draw(self._space, trial)
-            self._open[trial.number] = trial
-        else:
-            self._study.add_trial(_ended(past, len(self._study.directions)))
+        self._study.add_trial(as_frozen(past, len(self._study.directions), distributions))
+        for name, note in past.notes.get("study", {}).items():
+            self._study._storage.set_study_system_attr(self._study._study_id, name, note)
 
-    def _again(self, past: PastTrial) -> TrialSpec:
-        """What the space gives now for an earlier draw, out of the same ranges."""
+    def _again(self, past: PastTrial) -> tuple[TrialSpec, Mapping[str, str]]:
+        """What the space gives now for an earlier draw, and the ranges that it counts as drawn from."""
         fixed = optuna.trial.FixedTrial(dict(past.params))
         try:
             with warnings.catch_warnings():
@@ -153,37 +177,49 @@ class Study:
                 spec = self._overrides.draw(self._space, fixed)
         except ValueError as error:
             raise SpaceChanged(f"The space cannot give trial {past.number} again: {error}. {CHANGED}") from None
-        ranges = {name: json.loads(distribution_to_json(each)) for name, each in fixed.distributions.items()}
-        before = {name: json.loads(text) for name, text in past.distributions.items()}
-        if ranges != before:
-            raise SpaceChanged(_difference(past.number, before, ranges))
-        return spec
+        now = {name: distribution_to_json(each) for name, each in fixed.distributions.items()}
+        if _values(now) == _values(past.distributions):
+            return spec, past.distributions
+        if not (self._widen and now.keys() == past.distributions.keys()) or not all(
+            is_within(json_to_distribution(before), json_to_distribution(now[name]))
+            for name, before in past.distributions.items()
+        ):
+            raise SpaceChanged(_difference(past.number, _values(past.distributions), _values(now)))
+        self.widened[past.number] = now
+        return spec, now
 
 
-def _ended(past: PastTrial, objectives: int) -> optuna.trial.FrozenTrial:
-    distributions = {name: json_to_distribution(text) for name, text in past.distributions.items()}
+def as_frozen(
+    past: PastTrial, objectives: int, distributions: Mapping[str, str] | None = None
+) -> optuna.trial.FrozenTrial:
+    """An earlier draw as Optuna keeps it.
+
+    Args:
+        past: the draw.
+        objectives: how many there are; with fewer values an ended trial counts as failed.
+        distributions: what it counts as drawn from, its own by default.
+    """
+    ranges = {name: json_to_distribution(text) for name, text in (distributions or past.distributions).items()}
     finite = len(past.values) == objectives and all(map(math.isfinite, past.values))
-    state = {"completed": TrialState.COMPLETE, "stopped": TrialState.PRUNED}.get(past.state, TrialState.FAIL)
-    if not finite:
-        state = TrialState.FAIL
-    values = list(past.values) if state == TrialState.COMPLETE else None
-    steps = {past.epochs: past.values[0]} if state == TrialState.PRUNED and objectives == 1 else None
+    ended = {"completed": TrialState.COMPLETE, "stopped": TrialState.PRUNED}.get(past.state, TrialState.FAIL)
+    state = TrialState.RUNNING if past.state == "running" else ended if finite else TrialState.FAIL
+    pruned = state == TrialState.PRUNED and objectives == 1
     return create_trial(
-        state=state, params=dict(past.params), distributions=distributions, values=values, intermediate_values=steps
+        state=state,
+        params=dict(past.params),
+        distributions=ranges,
+        values=list(past.values) if state == TrialState.COMPLETE or pruned else None,
+        intermediate_values={past.epochs: past.values[0]} if pruned else None,
+        system_attrs=dict(past.notes.get("trial", {})),
     )
 
 
-def _sampler(searcher: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
-    draw_seed = int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
-    if searcher in ("random", "grid"):
-        return optuna.samplers.RandomSampler(seed=draw_seed)
-    if searcher == "nsga2":
-        return optuna.samplers.NSGAIISampler(seed=draw_seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(
-            seed=draw_seed, n_startup_trials=5, multivariate=True, group=True, constant_liar=True
-        )
+def _values(distributions: Mapping[str, str]) -> dict[str, Any]:
+    return {name: json.loads(text) for name, text in distributions.items()}
+
+
+def _text(params: Mapping[str, Any]) -> str:
+    return json.dumps(params, sort_keys=True, default=str)
 
 
 def _difference(number: int, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from search_spaces.objective import Objective, is_late, require_known
 from search_spaces.pooled import require_ensembles, require_one_convention
+from search_spaces.schedulers import Asha, HyperBand, MedianStopping, Pbt, Scheduler
+from search_spaces.searchers import Searcher
 from trainables.spec import (
     Aopc,
     Ensemble,
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
 
 Space: TypeAlias = "Callable[[optuna.trial.BaseTrial], TrialSpec]"
 
+__all__ = [
+    "NETWORK_TASKS",
+    "Asha",
+    "HyperBand",
+    "MedianStopping",
+    "Pbt",
+    "Resources",
+    "Space",
+    "Sweep",
+    "require_objectives",
+]
+
 NETWORK_TASKS: tuple[PosthocSpec, ...] = (
     Evaluation(),
     Temperature(),
@@ -33,20 +47,6 @@ NETWORK_TASKS: tuple[PosthocSpec, ...] = (
     Laplace(hessian_structure="full"),
     Aopc(),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asha:
-    """Asynchronous successive halving (Li et al. 2020): at every rung the worse ones end.
-
-    Attributes:
-        grace_epochs: no trial ends before this epoch, which is the first rung.
-        reduction_factor: one in so many goes on, and the next rung is so many times further.
-    """
-
-    kind: Literal["asha"] = "asha"
-    grace_epochs: int = 1
-    reduction_factor: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +106,9 @@ class Sweep:
         space: draws a `TrialSpec`; an ordinary `if` makes a parameter conditional.
         objectives: what to search on; the first one names the best configuration. Several make a Pareto search.
         trials: how many draws; of a grid all of them, unless the user asks for fewer.
-        searcher: `tpe`, `random`, `nsga2` for several objectives, or `grid` for every point of a finite space.
-        scheduler: what ends poor trials early, or None. With several objectives it follows the first one.
+        searcher: `tpe`, `random`, `nsga2` for several objectives, `grid` for every point of a finite space, `gp` or `qmc`; see
+            `search_spaces.samplers`.
+        scheduler: what ends poor trials early (`search_spaces.schedulers`), or None. With several objectives it follows the first one.
         seed: seeds the draws; the training seed stands in each `TrialSpec`.
         member_seeds: the best configuration is trained with so many further seeds.
         posthoc: tasks for completed networks, and ensembles.
@@ -120,8 +121,8 @@ class Sweep:
     space: Space
     objectives: tuple[Objective, ...] = (Objective(metric="val/nll", mode="min"),)
     trials: int = 20
-    searcher: Literal["tpe", "random", "nsga2", "grid"] = "tpe"
-    scheduler: Asha | None = None
+    searcher: Searcher = "tpe"
+    scheduler: Scheduler | None = None
     seed: int = 0
     member_seeds: int = 3
     posthoc: tuple[PosthocSpec, ...] = field(
@@ -137,10 +138,24 @@ class Sweep:
         require_one_convention(self.posthoc)
         if self.trials < 1:
             raise ValueError(f"trials is {self.trials}; a sweep draws at least 1.")
+        if isinstance(self.scheduler, Pbt):
+            self._require_population()
+
+    def _require_population(self) -> None:
+        object.__setattr__(self, "member_seeds", 0)  # no fixed configuration leads to the best network
+        if self.searcher == "tpe":  # the default, which nobody asked for
+            object.__setattr__(self, "searcher", "random")
+        if self.searcher != "random":
+            raise ValueError(
+                f"The scheduler is pbt, which draws its population at random, and the searcher is {self.searcher!r}. Leave the "
+                "searcher out, or take another scheduler (--set scheduler=asha)."
+            )
+        if self.trials < 2:
+            raise ValueError(f"The scheduler is pbt, and trials is {self.trials}; a population has at least 2 members.")
 
 
 def require_objectives(
-    objectives: tuple[Objective, ...], scheduler: Asha | None, posthoc: tuple[PosthocSpec, ...]
+    objectives: tuple[Objective, ...], scheduler: Scheduler | None, posthoc: tuple[PosthocSpec, ...]
 ) -> None:
     """Refuse an objective that no trial reports.
 

@@ -15,6 +15,10 @@ from trainables.spec.canonical import nearest
 COMMANDS = {
     "sweep": ("orchestrator.cli.sweep", "Run a sweep, or go on with it."),
     "plan": ("orchestrator.cli.plan", "Estimate what a sweep takes: time, memory, disk, price."),
+    "extend": (
+        "orchestrator.cli.extend",
+        "Go on with a stored sweep: more trials, wider ranges, other resources, tasks.",
+    ),
     "data": ("orchestrator.cli.data", "Look at a data set before a sweep does: counts and problems."),
     "posthoc": ("orchestrator.cli.posthoc", "Compute what is missing of a sweep's post-hoc results."),
     "status": ("orchestrator.cli.status", "Show the sweeps and how far they are."),
@@ -24,6 +28,7 @@ COMMANDS = {
     "delete": ("orchestrator.cli.delete", "Delete a sweep, its MLflow runs and what only it uses."),
     "report": ("orchestrator.cli.report", "Write the report of a sweep as one HTML file."),
     "compare": ("orchestrator.cli.compare", "Compare sweeps, with paired statistics."),
+    "study": ("orchestrator.cli.study", "Write the search as an Optuna study, for optuna-dashboard."),
     "evaluate": ("orchestrator.cli.evaluate", "Evaluate a sweep's networks on another data folder."),
     "predict": ("orchestrator.cli.predict", "Predict a folder of images with a sweep's best network."),
     "localise": ("orchestrator.cli.localise", "Score a network's maps against masks of your own."),

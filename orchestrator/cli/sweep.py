@@ -78,10 +78,11 @@ def command(**options: Any) -> int:
         return 0
     for line in [] if options["quiet"] else told_differences(launch):
         click.echo(line.removeprefix("  "), err=True)
-    return _run(launch, options)
+    return run_and_tell(launch, options)
 
 
-def _run(launch: Any, options: dict[str, Any]) -> int:
+def run_and_tell(launch: Any, options: dict[str, Any]) -> int:
+    """Run a launch, say how it ended, and return the exit code."""
     from orchestrator.sweep.session import run_with_everything
 
     session = run_with_everything(

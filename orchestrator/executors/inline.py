@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.executors.protocol import FINISHED, WAIT, MakeTrial, Scheduling, TrialSource, TrialSteps
 from orchestrator.posthoc import PosthocBatch, PosthocOutcome, run_batch
 from orchestrator.trial import TrialJob, TrialRun
-from search_spaces.halving import Halving
+from search_spaces.stopping import Rule
 from search_spaces.sweep import Resources
 
 
@@ -48,10 +48,7 @@ class InlineExecutor:
                 f"resources/workers is {self._workers}, and everything runs in this process alone: a group of workers "
                 "needs Ray. Leave --inline out, or train with --set resources/workers=1."
             )
-        halving = Halving(scheduling.asha, scheduling.objective) if scheduling.asha else None
-        for name, epoch, value in scheduling.history if halving else ():
-            assert halving is not None
-            halving.stops(name, epoch, value)
+        rule = scheduling.rule()
         live: deque[_Live] = deque()
         while not source.interrupted():
             source.on_tick()
@@ -60,7 +57,7 @@ class InlineExecutor:
                 live.append(_Live(start, self._make_trial(start)))
             elif live:
                 trial = live.popleft()
-                if self._goes_on(trial, source, scheduling, halving):
+                if self._goes_on(trial, source, scheduling, rule):
                     live.append(trial)
             elif start == FINISHED:
                 return
@@ -76,7 +73,7 @@ class InlineExecutor:
     def close(self) -> None:
         """Nothing was started."""
 
-    def _goes_on(self, trial: _Live, source: TrialSource, scheduling: Scheduling, halving: Halving | None) -> bool:
+    def _goes_on(self, trial: _Live, source: TrialSource, scheduling: Scheduling, rule: Rule) -> bool:
         name = trial.job.name
         try:
             report = trial.run.step()
@@ -85,12 +82,8 @@ class InlineExecutor:
             return False
         value = report.metrics.get(scheduling.objective.metric)
         source.on_report(name, report)
-        stops = (
-            halving is not None
-            and trial.job.schedules
-            and value is not None
-            and halving.stops(name, report.epoch, value)
-        )
+        stops = trial.job.schedules and value is not None and rule.stops(name, report.epoch, value)
+        stops = stops or trial.job.waits(report)
         if report.finished or stops:
             source.on_end(name, "finished" if report.finished else "stopped")
         return not (report.finished or stops)

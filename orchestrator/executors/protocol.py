@@ -10,7 +10,9 @@ from orchestrator.posthoc import PosthocBatch, PosthocOutcome
 from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob
 from search_spaces.objective import Objective
-from search_spaces.sweep import Asha, Resources
+from search_spaces.schedulers import Scheduler
+from search_spaces.stopping import Rule, make_rule
+from search_spaces.sweep import Resources
 
 Ending: TypeAlias = Literal["finished", "stopped", "failed"]
 WAIT: Literal["wait"] = "wait"
@@ -22,14 +24,18 @@ class Scheduling:
     """What ends poor trials early.
 
     Attributes:
-        asha: rungs, or None if every trial runs to its end.
+        scheduler: what does, or None if every trial runs to its end.
         objective: what it compares.
         history: reports of trials of earlier starts, in order of time: (trial's name, epoch, value).
     """
 
-    asha: Asha | None
+    scheduler: Scheduler | None
     objective: Objective
     history: Sequence[tuple[str, int, float]] = ()
+
+    def rule(self) -> Rule:
+        """What decides after each report, told of the history."""
+        return make_rule(self.scheduler, self.objective, self.history)
 
 
 class TrialSteps(Protocol):
@@ -56,7 +62,7 @@ class TrialSource(Protocol):
         ...
 
     def on_end(self, name: str, ending: Ending, reason: str = "") -> None:
-        """A trial is over: complete, stopped by the scheduler, or failed."""
+        """A trial is over: complete, stopped by the scheduler, or failed. `stopped` also says that it waits (`TrialJob.until`)."""
         ...
 
     def on_tick(self) -> None:

@@ -59,7 +59,9 @@ class Row:
         data_key: key of the prepared data.
         first_key, first_fit_key: the same two of the first stage; empty for a training in one stage.
         lungs_key: key of the U-Net that maps the lungs; empty for a network without.
+        parent: under PBT the epoch of another trial's chain that this one goes on from; empty for one that begins.
         params, distributions: what Optuna drew, and from what, as JSON.
+        notes: what the sampler noted with the draw; a rebuilt study needs it to draw what the unbroken one would have drawn.
         state: where it stands; a `stopped` one was ended by the scheduler.
         reports: one an epoch, in order.
         late: objectives that are known only when the trial is complete, by name.
@@ -76,8 +78,10 @@ class Row:
     first_key: str = ""
     first_fit_key: str = ""
     lungs_key: str = ""
+    parent: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     distributions: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
     state: TrialState = "running"
     reports: list[Report] = field(default_factory=list)
     late: dict[str, float] = field(default_factory=dict)

@@ -81,6 +81,11 @@ def require_same(ledger: Ledger, wanted: dict[str, Any]) -> None:
     differences = [name for name in IDENTITY if _of(before, name) != _of(wanted, name)]
     if differences:
         raise ValueError(_refusal(ledger, before, wanted, differences))
+    if wanted["trials"] != before["trials"] and (wanted["scheduler"] or {}).get("kind") == "pbt":
+        raise ValueError(
+            f"The sweep {ledger.name!r} is a population of {before['trials']} that was compared as it is; --trials "
+            f"{wanted['trials']} would be another one. Leave --trials out, or give another --name."
+        )
     if wanted["trials"] < before["trials"]:
         raise ValueError(
             f"The sweep {ledger.name!r} has {before['trials']} trials, and --trials {wanted['trials']} asks for fewer. Trials "

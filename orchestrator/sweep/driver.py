@@ -12,23 +12,17 @@ from orchestrator.executors.protocol import FINISHED, WAIT, Ending, Executor, Sc
 from orchestrator.results import best_row
 from orchestrator.storage.ledger import Ledger, Report, Row
 from orchestrator.storage.store import Store
-from orchestrator.sweep.preparation import Preparation, named_folder
+from orchestrator.sweep.population import Population
+from orchestrator.sweep.preparation import Preparation
 from orchestrator.sweep.reconcile import Reconciler
-from orchestrator.sweep.records import (
-    Fault,
-    late_keys,
-    late_tasks,
-    late_values,
-    objective_values,
-    past_trials,
-    scheduler_history,
-)
-from orchestrator.trial import TrialJob, stored_reports, weights_folder
+from orchestrator.sweep.records import Fault, late_values, objective_values, past_trials, scheduler_history
+from orchestrator.sweep.rows import job_of, late_keys, late_tasks, missing_members, new_row
+from orchestrator.trial import TrialJob, stored_reports
 from search_spaces.objective import Objective
 from search_spaces.overrides import Overrides
+from search_spaces.schedulers import Pbt
 from search_spaces.study import Study
 from search_spaces.sweep import Sweep
-from trainables.spec import TrialSpec, from_plain, to_plain
 
 Changed = Callable[[], None]
 
@@ -66,11 +60,13 @@ class SweepDriver:
         self._on_change = on_change
         self._interrupted = False
         self._fault = Fault(self.interrupt)
+        self._population = self._make_population(overrides)
         self.rows: dict[str, Row] = {row.name: row for row in ledger.rows()}
         for row in self.rows.values():
-            if retry_failed and row.state == "failed":
+            if retry_failed and row.state == "failed" and not self._population:  # there another one has its place
                 row.state, row.reason, row.ended = "running", "", 0.0
-            self._merge_chain(row)
+            if not self._waits(row):
+                self._merge_chain(row)
         self._study = Study(
             sweep.space,
             sweep.objectives,
@@ -79,7 +75,7 @@ class SweepDriver:
             overrides=overrides,
             past=past_trials(self.rows.values(), sweep.objectives),
         )
-        self._waiting = [row.name for row in self.rows.values() if row.state == "running"]
+        self._waiting = [row.name for row in self.rows.values() if row.state == "running" and not self._waits(row)]
         self._live: set[str] = set()
 
     @property
@@ -91,7 +87,7 @@ class SweepDriver:
         """What the executor's scheduler needs to know."""
         objective = self.first_objective
         history = scheduler_history(self.rows.values(), objective)
-        return Scheduling(asha=self.sweep.scheduler, objective=objective, history=history)
+        return Scheduling(scheduler=self.sweep.scheduler, objective=objective, history=history)
 
     def run(self, executor: Executor) -> bool:
         """Run the search, its members and every task.
@@ -134,7 +130,8 @@ class SweepDriver:
 
     def next_is_open(self) -> bool:
         """Whether any trial or member is still to run."""
-        return bool(self._waiting) or self._drawn() < self.sweep.trials or bool(self._missing_members())
+        running = any(row.state == "running" for row in self.rows.values())
+        return running or self._drawn() < self.sweep.trials or bool(self._missing_members())
 
     def next_trial(self) -> TrialJob | Literal["wait", "finished"]:
         """The next trial: one left unfinished, a new draw, or a member of the deep ensemble."""
@@ -144,8 +141,7 @@ class SweepDriver:
                 if name is None:
                     return WAIT if self._live or self._waiting else FINISHED
                 row = self.rows[name]
-                if self._store.exists(row.key) and self._has_late_results(row):
-                    self._complete_from_store(row)
+                if self._is_stored(row):
                     continue
                 self._live.add(name)
                 return self._job(row)
@@ -156,7 +152,7 @@ class SweepDriver:
         row = self.rows[name]
         known = row.reports[-1].epoch if row.reports else 0
         if report.epoch > known + 1:
-            row.reports = stored_reports(self._store, row.fit_key)
+            row.reports = self._stored(row)
         elif report.epoch > known:
             row.reports.append(report)
         with self._fault:
@@ -171,6 +167,8 @@ class SweepDriver:
             return  # the trial was not ended by itself: the next start goes on with it
         row = self.rows[name]
         self._live.discard(name)
+        if ending == "stopped" and self._population:
+            return  # it waits for its generation
         row.state = {"finished": "completed", "stopped": "stopped", "failed": "failed"}[ending]  # type: ignore[assignment]
         row.reason, row.ended = reason, time.time()
         if row.kind == "trial" and row.state == "completed":
@@ -209,6 +207,7 @@ class SweepDriver:
             return self._next_name()
         if self._live:
             return None
+        self._breed()
         for row in self._missing_members():
             self._add(row)
             self._waiting.append(row.name)
@@ -219,82 +218,86 @@ class SweepDriver:
 
     def _draw(self) -> Row:
         draw = self._study.draw()
-        row = self._row("trial", draw.number, draw.spec)
-        row.params, row.distributions = draw.params, draw.distributions
+        lineage = self._population.lineage if self._population else ""
+        row = new_row(self._preparation, "trial", draw.number, draw.spec, lineage=lineage)
+        row.params, row.distributions, row.notes = draw.params, draw.distributions, draw.notes
         self._add(row)
         return row
 
     def _missing_members(self) -> list[Row]:
         """The best configuration under further seeds, as far as it has no row yet."""
         best = best_row(list(self.rows.values()), self.first_objective)
-        if best is None or self.sweep.member_seeds == 0:
-            return []
-        spec: TrialSpec = from_plain(TrialSpec, best.spec)
-        members = [row for row in self.rows.values() if row.kind == "member"]
-        known = {row.key for row in members}
-        wanted = [spec.with_seed(spec.seed + 1000 + n) for n in range(self.sweep.member_seeds)]
-        rows = [self._row("member", len(members), each) for each in wanted]
-        missing = [row for row in rows if row.key not in known]
-        for place, row in enumerate(missing):
-            row.number = len(members) + place
-        return missing
-
-    def _row(self, kind: Literal["trial", "member"], number: int, spec: TrialSpec) -> Row:
-        keys = self._preparation.keys(spec)
-        return Row(
-            kind=kind,
-            number=number,
-            spec=to_plain(spec),
-            key=keys.network,
-            fit_key=keys.fit,
-            data_key=keys.data,
-            first_key=keys.first.network if keys.first else "",
-            first_fit_key=keys.first.fit if keys.first else "",
-            lungs_key=keys.lungs,
-        )
+        return missing_members(self._preparation, self.rows.values(), best, self.sweep.member_seeds)
 
     def _add(self, row: Row) -> None:
         self.rows[row.name] = row
-        self._merge_chain(row)
+        if self._population is None:  # there a row is merged when it is its turn
+            self._merge_chain(row)
         self._ledger.write_row(row)
         self._on_change()
 
     def _merge_chain(self, row: Row) -> None:
         """Take over epochs that the store has and the row has not: the ledger may lag behind a kill."""
         if row.state == "running":
-            stored = stored_reports(self._store, row.fit_key)
+            stored = self._stored(row)
             if len(stored) > len(row.reports):
                 row.reports = stored
                 self._ledger.write_row(row)
 
-    def _has_late_results(self, row: Row) -> bool:
-        return all(self._store.exists(key) for key in late_keys(self.sweep, row))
+    def _stored(self, row: Row) -> list[Report]:
+        """Reports of the row's chain, of a population up to where the row waits."""
+        stored = stored_reports(self._store, row.fit_key)
+        return self._population.in_interval(row, stored) if self._population else stored
 
-    def _complete_from_store(self, row: Row) -> None:
-        row.reports = stored_reports(self._store, row.fit_key)
+    def _is_stored(self, row: Row) -> bool:
+        """Take from the store what the row would train: all of its epochs, or those of its interval."""
+        if self._population:
+            until = self._population.until(row)
+            self._merge_chain(row)
+            last = row.reports[-1] if row.reports else None
+            if last is None or not last.finished:
+                return last is not None and last.epoch >= until
+        if not self._store.exists(row.key) or not all(map(self._store.exists, late_keys(self.sweep, row))):
+            return False
+        row.reports = self._stored(row)
         self.on_end(row.name, "finished")
+        return True
+
+    def _make_population(self, overrides: Overrides) -> Population | None:
+        pbt, sweep = self.sweep.scheduler, self.sweep
+        if not isinstance(pbt, Pbt):
+            return None
+        return Population(
+            pbt,
+            self.first_objective,
+            seed=sweep.seed,
+            draw=lambda trial: overrides.draw(sweep.space, trial),
+            make_row=lambda number, spec, parent: new_row(self._preparation, "trial", number, spec, parent=parent),
+        )
+
+    def _waits(self, row: Row) -> bool:
+        return self._population is not None and self._population.waits(row)
+
+    def _breed(self) -> None:
+        """Begin the next generation: everybody waits."""
+        generation = self._population.next_generation(self.rows) if self._population else None
+        if generation is None:
+            return
+        for row in generation.made:
+            self._add(row)
+        for name, reason in generation.ended.items():
+            row = self.rows[name]
+            row.state, row.reason, row.ended = "stopped", reason, time.time()
+            self._ledger.write_row(row)
+        self._waiting += generation.going_on
 
     def _tell(self, row: Row) -> None:
-        if row.kind == "trial":
+        if row.kind == "trial" and self._population is None:
             values = objective_values(row, self.sweep.objectives)
             self._study.tell(row.number, row.state, values, epochs=len(row.reports))
 
     def _job(self, row: Row) -> TrialJob:
-        late = [to_plain(task) for task in late_tasks(self.sweep)] if row.kind == "trial" else []
-        return TrialJob(
-            name=row.name,
-            spec=row.spec,
-            key=row.key,
-            fit_key=row.fit_key,
-            data_key=row.data_key,
-            first_key=row.first_key,
-            first_fit_key=row.first_fit_key,
-            lungs_key=row.lungs_key,
-            storage=str(self._store.root),
-            threads=self.sweep.resources.cpus,
-            workers=self.sweep.resources.workers,
-            memory_gb=self.sweep.resources.memory_gb,
-            weights_folder=named_folder(weights_folder()),
-            schedules=row.kind == "trial",
-            late_tasks=tuple(late),
-        )
+        if self._population is None:
+            return job_of(row, self.sweep, self._store.root)
+        until, interval = self._population.until(row), self._population.interval
+        return job_of(row, self.sweep, self._store.root, until=until, keep_every=interval)

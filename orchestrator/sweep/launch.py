@@ -13,6 +13,7 @@ from orchestrator.storage.ledger import Ledger, SweepState
 from orchestrator.storage.store import Store
 from orchestrator.sweep.definition import define, require_same, settle
 from orchestrator.sweep.driver import SweepDriver
+from orchestrator.sweep.extensions import extended, keep_widened
 from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.labels import without_class_tasks
 from orchestrator.sweep.preparation import Preparation
@@ -20,12 +21,13 @@ from orchestrator.sweep.reconcile import Reconciler
 from orchestrator.sweep.records import Recorded, past_trials
 from search_spaces.objective import require_measured
 from search_spaces.overrides import Overrides, probe
+from search_spaces.population import require_population
 from search_spaces.scale import Difference
+from search_spaces.schedulers import Pbt
 from search_spaces.study import PastTrial, Study
 from search_spaces.sweep import Sweep
-from search_spaces.tasks import with_tasks
 from trainables.data.prepare import DataSource
-from trainables.spec import PosthocSpec, TrialSpec, from_plain
+from trainables.spec import TrialSpec
 from trainables.spec.parallel import require_parallel
 
 
@@ -60,6 +62,7 @@ class Launch:
         retry_failed: go on with trials that failed in an earlier start.
         request: what the user asked for, so that later commands need the sweep's name only.
         differences: of a paper's sweep, what it has otherwise than the paper.
+        widen: take ranges of the space that contain those of earlier starts.
     """
 
     sweep: Sweep
@@ -72,6 +75,7 @@ class Launch:
     retry_failed: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
     differences: Sequence[Difference] = ()
+    widen: bool = False
 
     def study(self, past: Sequence[PastTrial] = ()) -> Study:
         """What draws the trials, with the draws of earlier starts in it.
@@ -87,6 +91,7 @@ class Launch:
             seed=sweep.seed,
             overrides=self.overrides,
             past=past,
+            widen=self.widen,
         )
 
 
@@ -130,12 +135,14 @@ def run_sweep(
     """
     store, ledger = Store(launch.storage), Ledger(launch.storage, launch.name)
     with ledger.lock, nullcontext(interrupts) if interrupts else Interrupts() as signals:
-        launch = with_added_tasks(launch, ledger)
+        launch = with_earlier_extensions(launch, ledger)
         preparation = Preparation(store, launch.source, _tell_decoding(observers, signals), _tell_ready(observers))
         specs = sample_specs(launch)
         for spec in specs:
             preparation.require_lung_masks(spec)
             require_parallel(spec, launch.sweep.resources.workers)
+            if isinstance(launch.sweep.scheduler, Pbt):
+                require_population(spec, launch.sweep.scheduler)
         prints = sorted({each for spec in specs for each in preparation.fingerprints(spec.data)})
         launch = _for_its_data(launch, {preparation.multilabel(spec.data) for spec in specs}, observers)
         wanted = define(
@@ -151,6 +158,7 @@ def run_sweep(
         past = past_trials(ledger.rows(), launch.sweep.objectives)
         study = launch.study(past)  # refuses a space that has changed since
         is_new = not ledger.exists()
+        keep_widened(ledger, study)
         settle(ledger, wanted)
         try:
             if not past and not posthoc_only:
@@ -168,17 +176,10 @@ def run_sweep(
         return _run(launch, executor, observers, store, ledger, preparation, signals, posthoc_only)
 
 
-def with_added_tasks(launch: Launch, ledger: Ledger) -> Launch:
-    """The launch with the tasks that earlier starts added to those of the space: they belong to the sweep from then on."""
-    if not ledger.exists():
-        return launch
-    before = ledger.definition()["request"].get("tasks", [])
-    if not before:
-        return launch
-    sweep = with_tasks(launch.sweep, [from_plain(PosthocSpec, each, "tasks") for each in before])
-    now = launch.request.get("tasks", [])
-    request = {**launch.request, "tasks": [*before, *(each for each in now if each not in before)]}
-    return replace(launch, sweep=sweep, request=request)
+def with_earlier_extensions(launch: Launch, ledger: Ledger) -> Launch:
+    """The launch with the tasks and wider ranges that earlier starts added: they belong to the sweep from then on."""
+    sweep, overrides, request = extended(launch.sweep, launch.overrides, launch.request, ledger)
+    return replace(launch, sweep=sweep, overrides=overrides, request=request)
 
 
 def sample_specs(launch: Launch) -> list[TrialSpec]:

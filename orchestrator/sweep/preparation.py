@@ -66,13 +66,19 @@ class Preparation:
         self._data_keys: dict[tuple[DataSpec, Split], str] = {}
         self._files: dict[str, tuple[Listing, Fingerprints]] = {}
 
-    def keys(self, spec: TrialSpec) -> TrialKeys:
-        """Keys of a trial; its data are in the store when this returns."""
+    def keys(self, spec: TrialSpec, lineage: str = "") -> TrialKeys:
+        """Keys of a trial; its data are in the store when this returns.
+
+        Args:
+            spec: the trial.
+            lineage: what its training goes on from; empty if it begins.
+        """
         self.require_lung_masks(spec)
         data = self.data(spec.data, spec.split)
         first = self.keys(spec.first_trial) if spec.first_trial else None
         lungs = lungs_key(spec.lungs.segmentation, [data]) if spec.lungs else ""
         inputs = [data, *self._weights(spec), *([first.network] if first else []), *([lungs] if lungs else [])]
+        inputs += [lineage] if lineage else []
         fit, network = fit_key(spec, inputs), network_key(spec, inputs)
         return TrialKeys(data=data, fit=fit, network=network, first=first, lungs=lungs)
 

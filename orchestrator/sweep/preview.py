@@ -39,11 +39,7 @@ def preview(launch: Launch) -> str:
     """Describe a launch: nothing is written, no data are read."""
     sweep = launch.sweep
     scheduler = sweep.scheduler
-    ending = (
-        f"ASHA from epoch {scheduler.grace_epochs}, one in {scheduler.reduction_factor} goes on"
-        if scheduler
-        else "none: every trial runs to its end"
-    )
+    ending = scheduler.told() if scheduler else "none: every trial runs to its end"
     lines = [
         f"{launch.name}: {sweep.description or sweep.name}",
         f"  storage      {launch.storage}",

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from orchestrator.errors import StorageError
-from orchestrator.results import found, of_networks, prefixed
+from orchestrator.results import found, prefixed
 from orchestrator.storage.ledger import Ledger, Row
 from orchestrator.storage.store import Store
 from search_spaces.objective import Objective, is_late
 from search_spaces.study import PastTrial
-from search_spaces.sweep import Sweep
-from trainables.spec import NetworkTask, posthoc_key
+from trainables.spec import NetworkTask
 
 
 def objective_values(row: Row, objectives: Sequence[Objective]) -> list[float]:
@@ -47,6 +46,7 @@ def past_trials(rows: Iterable[Row], objectives: Sequence[Objective]) -> list[Pa
             state=row.state,
             values=objective_values(row, objectives),
             epochs=len(row.reports),
+            notes=row.notes,
         )
         for row in trials
     ]
@@ -62,17 +62,6 @@ def scheduler_history(rows: Iterable[Row], objective: Objective) -> list[tuple[s
         if objective.metric in report.metrics
     ]
     return [(name, epoch, value) for _, name, epoch, value in sorted(reports)]
-
-
-def late_tasks(sweep: Sweep) -> list[NetworkTask]:
-    """Tasks whose metrics are objectives that are known only when a trial is complete."""
-    prefixes = {each.metric.rsplit("/val/", 1)[0] for each in sweep.objectives if is_late(each.metric)}
-    return [task for task in of_networks(sweep.posthoc) if task.name in prefixes]
-
-
-def late_keys(sweep: Sweep, row: Row) -> Sequence[str]:
-    """Keys of those tasks' results."""
-    return [posthoc_key(task, [row.key]) for task in late_tasks(sweep)] if row.kind == "trial" else []
 
 
 class Recorded(AbstractContextManager[None]):

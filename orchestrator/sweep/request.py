@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +13,13 @@ from orchestrator.storage.store import require_folder
 from orchestrator.sweep.launch import Launch, sample_specs
 from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
-from search_spaces.overrides import Overrides, parse_overrides
+from search_spaces.overrides import Overrides, parse_overrides, probe
+from search_spaces.population import require_population
+from search_spaces.ranges import parse_ranges
 from search_spaces.registry import load_sweep
 from search_spaces.scale import Scale, differences, in_small
+from search_spaces.schedulers import Pbt
+from search_spaces.settings import SEARCH_KEYS, is_of_scheduler, with_scheduler, with_searcher
 from search_spaces.sweep import Sweep
 from search_spaces.tasks import parse_tasks, with_tasks
 from trainables.data.prepare import DataSource
@@ -24,8 +28,7 @@ from trainables.spec.parallel import require_parallel
 
 OF_WORKERS = ("resources/memory_gb", "resources/timeout_minutes")
 SWEEP_KEYS = (
-    "searcher",
-    "scheduler",
+    *SEARCH_KEYS,
     "member_seeds",
     "resources/cpus",
     "resources/gpus",
@@ -51,6 +54,8 @@ def build_launch(
     retry_failed: bool = False,
     tasks: Sequence[str] = (),
     scale: Scale = "paper",
+    ranges: Mapping[str, Sequence[float]] | None = None,
+    widen: Sequence[str] | None = None,
 ) -> Launch:
     """Check a user's options and put them together. Nothing is written, and no data are read.
 
@@ -62,7 +67,7 @@ def build_launch(
     if scale == "small":
         sweep = in_small(sweep, embedded=data is None)
     texts = _texts(settings)
-    own = {key: text for key, text in texts.items() if key in SWEEP_KEYS}
+    own = {key: text for key, text in texts.items() if key in SWEEP_KEYS or is_of_scheduler(key)}
     sweep = _with_settings(sweep, own)
     if metrics:
         sweep = replace(sweep, objectives=_objectives(metrics))
@@ -74,8 +79,9 @@ def build_launch(
     sweep = replace(sweep, **changes)
     added = parse_tasks(tasks)
     sweep = with_tasks(sweep, added)
-    others = {key: text for key, text in texts.items() if key not in SWEEP_KEYS}
+    others = {key: text for key, text in texts.items() if key not in own}
     overrides = parse_overrides(sweep.space, others, also_known=SWEEP_KEYS)
+    overrides = _with_ranges(sweep, overrides, ranges or {}, widen or ())
     if sweep.searcher == "grid":
         sweep = replace(sweep, trials=_grid_trials(sweep, overrides, trials))
     launch = Launch(
@@ -95,15 +101,37 @@ def build_launch(
             "settings": list(settings),
             "tasks": [to_plain(task) for task in added],
             "scale": scale,
+            **({"ranges": {name: list(each) for name, each in overrides.ranges.items()}} if overrides.ranges else {}),
         },
         differences=differences(paper, sweep, overrides) if paper.small else (),
+        widen=widen is not None,
     )
     _require_trainable(launch)
     return launch
 
 
-def relaunch(ledger: Ledger, *, stopped_too: bool = False, tasks: Sequence[str] = ()) -> Launch:
+def relaunch(
+    ledger: Ledger,
+    *,
+    trials: int | None = -1,
+    settings: Sequence[str] = (),
+    widen: Sequence[str] | None = None,
+    tasks: Sequence[str] = (),
+    concurrent: int | None = None,
+    stopped_too: bool = False,
+    retry_failed: bool = False,
+) -> Launch:
     """The launch that a sweep was started with, from its definition; for commands that name the sweep alone.
+
+    Args:
+        ledger: of the sweep.
+        trials: how many draws; -1 for as many as before.
+        settings: what is set beside the settings of then, or in place of them.
+        widen: wider ranges; None takes the space only as it was, an empty list wider ranges of the space's file too.
+        tasks: further post-hoc tasks.
+        concurrent: trials at once.
+        stopped_too: also run post-hoc tasks on stopped trials.
+        retry_failed: go on with trials that failed.
 
     Raises:
         ValueError: its space was a file that is not there any more.
@@ -117,14 +145,29 @@ def relaunch(ledger: Ledger, *, stopped_too: bool = False, tasks: Sequence[str] 
         data=Path(given["data"]) if given["data"] else None,
         patients=Path(given["patients"]) if given["patients"] else None,
         on_bad_image=given.get("on_bad_image", "error"),
-        trials=definition["trials"],
-        settings=given["settings"],
+        trials=definition["trials"] if trials == -1 else trials,
+        settings=[f"{key}={text}" for key, text in _texts([*given["settings"], *settings]).items()],
         metrics=[f"{each['metric']}:{each['mode']}" for each in definition["objectives"]],
         seed=definition["seed"],
+        concurrent=concurrent,
         stopped_too=stopped_too,
+        retry_failed=retry_failed,
         tasks=tasks,
         scale=given.get("scale", "paper"),
+        ranges=given.get("ranges"),
+        widen=widen,
     )
+
+
+def _with_ranges(
+    sweep: Sweep, overrides: Overrides, ranges: Mapping[str, Sequence[float]], widen: Sequence[str]
+) -> Overrides:
+    """Ranges that earlier extensions widened, and those that this one does."""
+    before = replace(overrides, ranges={name: (low, high) for name, (low, high) in ranges.items()})
+    if not widen:
+        return before
+    found = parse_ranges(widen, probe(sweep.space, before)[0])
+    return replace(before, ranges={**before.ranges, **found})
 
 
 def _texts(settings: Sequence[str]) -> dict[str, str]:
@@ -149,18 +192,11 @@ def _grid_trials(sweep: Sweep, overrides: Overrides, asked: int | None) -> int:
 
 def _with_settings(sweep: Sweep, texts: dict[str, str]) -> Sweep:
     """Put settings of the sweep itself in place."""
+    sweep = with_scheduler(sweep, {key: text for key, text in texts.items() if is_of_scheduler(key)})
     for key, text in texts.items():
         if key == "searcher":
-            if text not in ("tpe", "random", "nsga2", "grid"):
-                raise ValueError(f"--set searcher={text}: there are tpe, random, nsga2 and grid.")
-            sweep = replace(sweep, searcher=text)  # type: ignore[arg-type]
-        elif key == "scheduler":
-            if text != "none":
-                raise ValueError(
-                    f"--set scheduler={text}: only 'none' can be set; a scheduler stands in the space's file."
-                )
-            sweep = replace(sweep, scheduler=None)
-        else:
+            sweep = with_searcher(sweep, text)
+        elif not is_of_scheduler(key):
             sweep = _with_number(sweep, key, text)
     return sweep
 
@@ -215,6 +251,8 @@ def _require_trainable(launch: Launch) -> None:
     specs = sample_specs(launch)
     for spec in specs:
         require_parallel(spec, launch.sweep.resources.workers)
+        if isinstance(launch.sweep.scheduler, Pbt):
+            require_population(spec, launch.sweep.scheduler)
     kinds = {type(spec.data) for spec in specs}
     if kinds == {Synthetic} and launch.source.root is not None:
         raise ValueError(

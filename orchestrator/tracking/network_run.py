@@ -117,6 +117,7 @@ def _tags(facts: NetworkFacts, state: str) -> dict[str, str]:
         "orchestrator.data": row.data_key,
         **({"orchestrator.first_stage": row.first_key} if row.first_key else {}),
         **({"orchestrator.lungs": row.lungs_key} if row.lungs_key else {}),
+        **({"orchestrator.parent": row.parent} if row.parent else {}),
         "orchestrator.commit": facts.commit,
         "orchestrator.failed_tasks": " ".join(facts.failed_tasks) or "none",
     }

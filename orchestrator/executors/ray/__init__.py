@@ -81,7 +81,7 @@ class RayExecutor:
         """Run trials under Tune. Tune's own folder is a temporary one that is thrown away."""
         from ray import tune
 
-        from orchestrator.executors.ray.adapters import Listener, ReplayedAsha, SourceSearcher, StopAtInterrupt
+        from orchestrator.executors.ray.adapters import Listener, Ruling, SourceSearcher, StopAtInterrupt
         from orchestrator.executors.ray.reuse import keep_starting_workers
         from orchestrator.executors.ray.scratch import Scratch
         from orchestrator.executors.ray.silence import Silence
@@ -102,7 +102,7 @@ class RayExecutor:
             ),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=ReplayedAsha(scheduling) if scheduling.asha else None,
+                scheduler=Ruling(scheduling.rule()) if scheduling.scheduler else None,
                 num_samples=10**9,
                 reuse_actors=True,
                 trial_name_creator=_trial_name,

@@ -1,20 +1,18 @@
-"""Our trials in Tune's words: a searcher that hands them out, a scheduler that knows the past, a callback that listens."""
+"""Our trials in Tune's words: a searcher that hands them out, a scheduler that asks our rule, a callback that listens."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ray.tune import Callback
-from ray.tune.experiment import Trial
-from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from orchestrator.executors.protocol import FINISHED, WAIT, Scheduling, TrialSource
+from orchestrator.executors.protocol import FINISHED, WAIT, TrialSource
 from orchestrator.executors.ray.silence import Silence
 from orchestrator.storage.ledger import Report
-
-FAR_AWAY = 10_000
+from search_spaces.stopping import Rule
 
 
 class SourceSearcher(Searcher):  # type: ignore[misc]
@@ -63,46 +61,30 @@ class SourceSearcher(Searcher):  # type: ignore[misc]
         return {}
 
 
-class ReplayedAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
-    """Tune's ASHA, told of the reports of earlier starts, and silent about trials that no scheduler may stop."""
+class Ruling(FIFOScheduler):  # type: ignore[misc]
+    """Our own rule in Tune's words. Trials that no scheduler may stop are not told to it.
 
-    def __init__(self, scheduling: Scheduling) -> None:
-        asha = scheduling.asha
-        assert asha is not None
-        super().__init__(
-            time_attr="epoch",
-            metric="objective",
-            mode=scheduling.objective.mode,
-            max_t=FAR_AWAY,
-            grace_period=asha.grace_epochs,
-            reduction_factor=asha.reduction_factor,
-            brackets=1,
-        )
-        for name, epoch, value in scheduling.history:
-            past = _Past(name)
-            self.on_trial_add(None, past)
-            super().on_trial_result(None, past, {"epoch": epoch, "objective": value})
+    Args:
+        rule: told of the reports of earlier starts already.
+    """
 
-    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Note a trial under the name of its row."""
-        super().on_trial_add(tune_controller, _Past(_row_name(trial)))
+    def __init__(self, rule: Rule) -> None:
+        super().__init__()
+        self._rule = rule
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Tune's decision, taken under the row's name, so that a trial that goes on is judged once at every rung."""
-        if isinstance(trial, Trial) and not trial.config["job"]["schedules"]:
-            return str(TrialScheduler.CONTINUE)
-        return str(super().on_trial_result(tune_controller, _Past(_row_name(trial)), result))
+        """The rule's decision, taken under the row's name, so that a trial that goes on is judged as the one it is."""
+        stops = self._told(trial, result)
+        return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """Record the last report of a trial that ran to its end."""
-        if trial.config["job"]["schedules"] and "objective" in result:
-            super().on_trial_result(tune_controller, _Past(_row_name(trial)), result)
+        self._told(trial, result)
 
-    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """Nothing to forget: rungs keep names, not trials."""
-
-    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """A failed trial leaves its earlier reports."""
+    def _told(self, trial: Any, result: dict[str, Any]) -> bool:
+        if not trial.config["job"]["schedules"] or "objective" not in result:
+            return False
+        return self._rule.stops(_row_name(trial), result["epoch"], result["objective"])
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -170,12 +152,5 @@ class Listener(Callback):  # type: ignore[misc]
         return {}
 
 
-class _Past:
-    """A trial as far as ASHA looks at it."""
-
-    def __init__(self, name: str) -> None:
-        self.trial_id = name
-
-
 def _row_name(trial: Any) -> str:
-    return trial.trial_id if isinstance(trial, _Past) else str(trial.config["job"]["name"])
+    return str(trial.config["job"]["name"])

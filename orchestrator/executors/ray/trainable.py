@@ -44,7 +44,7 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
         except Exception as failure:
             return {"failed": f"{type(failure).__name__}: {failure}", "done": True}
         value = report.metrics.get(self._config["metric"])
-        result = {"epoch": report.epoch, "report": asdict(report), "done": report.finished}
+        result = {"epoch": report.epoch, "report": asdict(report), "done": report.finished or self._job.waits(report)}
         return result if value is None else {**result, "objective": value}
 
     def cleanup(self) -> None:

@@ -15,7 +15,7 @@ from orchestrator.storage.store import Store
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.trial import TrialJob
 from search_spaces.objective import Objective
-from search_spaces.sweep import Asha
+from search_spaces.schedulers import Scheduler
 from trainables.data.prepare import DataSource
 from trainables.spec import (
     NetworkTask,
@@ -145,9 +145,9 @@ def batch_of(storage: Path, network: str, *tasks: NetworkTask) -> PosthocBatch:
     return PosthocBatch(jobs=jobs, storage=str(storage))
 
 
-def scheduling(asha: Asha | None = None, history: Sequence[tuple[str, int, float]] = ()) -> Scheduling:
+def scheduling(scheduler: Scheduler | None = None, history: Sequence[tuple[str, int, float]] = ()) -> Scheduling:
     """What an executor is told about ends by a scheduler."""
-    return Scheduling(asha=asha, objective=OBJECTIVE, history=history)
+    return Scheduling(scheduler=scheduler, objective=OBJECTIVE, history=history)
 
 
 def collect_all(executor: Executor, count: int) -> list[PosthocOutcome]:

@@ -23,7 +23,8 @@ from orchestrator.posthoc import PosthocBatch, PosthocOutcome
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.store import Store
 from orchestrator.trial import TrialJob, stored_reports
-from search_spaces.sweep import Asha, Resources
+from search_spaces.schedulers import Asha, HyperBand, MedianStopping, Scheduler
+from search_spaces.sweep import Resources
 from tests.orchestrator.executors.scripted import (
     Script,
     batch_of,
@@ -171,6 +172,28 @@ def test_the_scheduler_judges_by_trials_of_earlier_starts_too(mixed: Recorded) -
     assert mixed.script.epochs("trial-0002") == [1]
     assert mixed.script.endings["trial-0002"] == ("stopped", "")
     assert not Store(mixed.storage).exists(mixed.jobs[2].key)
+
+
+@pytest.mark.parametrize("scheduler", [MedianStopping(min_trials=2), HyperBand(reduction_factor=2, brackets=2)])
+def test_every_scheduler_stops_a_poor_trial_and_no_good_one(
+    executor: Executor, scheduler: Scheduler, tmp_path: Path
+) -> None:
+    jobs = jobs_of(tmp_path, [poor(), small(epochs=2)], first=2)  # with HyperBand 0002 is in the first bracket
+    script = Script(jobs)
+    executor.run(script, scheduling(scheduler, history=[("trial-0096", 1, 2.0), ("trial-0098", 1, 2.5)]))
+    assert script.endings == {"trial-0002": ("stopped", ""), "trial-0003": ("finished", "")}
+    assert script.epochs("trial-0002") == [1]
+    assert script.epochs("trial-0003") == [1, 2]
+
+
+def test_a_trial_waits_where_its_generation_does_and_goes_on_from_there(executor: Executor, tmp_path: Path) -> None:
+    """Also when it is asked for an epoch that it has: a worker that died after its last commit is started again."""
+    (job,) = jobs_of(tmp_path, [small()])
+    for until, epochs in ((1, [1]), (1, [1]), (4, [2, 3])):
+        script = Script([replace(job, until=until, keep_every=1)])
+        executor.run(script, scheduling())
+        assert script.epochs(job.name) == epochs
+        assert script.endings[job.name] == ("finished" if until == 4 else "stopped", "")
 
 
 def test_a_member_is_never_stopped(mixed: Recorded) -> None:
