@@ -16,7 +16,6 @@ from orchestrator.lungs import lung_weights, lungs_summary, make_lungs
 from orchestrator.provenance import provenance
 from orchestrator.snapshots import save_snapshots
 from orchestrator.storage.ledger import Report
-from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
 from trainables.spec import SPLITS, NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
 from trainables.spec.files import OPTIMIZER, WEIGHTS
@@ -138,7 +137,7 @@ class TrialRun:
 
     def _step_first(self, first: TrialRun) -> Report:
         """Take the first stage an epoch further. Trials that share it take turns, and each goes on where it then is."""
-        with building(self.store.root / "cache" / "building" / self.job.first_fit_key):
+        with self.store.turn(self.job.first_fit_key):
             try:
                 first.step()
             except Exception as failure:

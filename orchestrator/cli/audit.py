@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("audit")
 @click.argument("sweep", required=False)
 @storage_option
 @json_option
-def command(sweep: str | None, storage: Path, as_json: bool) -> int:
+def command(sweep: str | None, storage: Storage, as_json: bool) -> int:
     """Check that nothing is doubled, missing or orphaned: the ledger, the store and MLflow must tell the same story.
 
     Exit code 1 if anything is found.

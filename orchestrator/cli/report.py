@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("report")
@@ -16,7 +17,7 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
     "--out", type=click.Path(path_type=Path), help="File to write. [default: report.html in the sweep's folder]"
 )
 @json_option
-def command(sweep: str | None, storage: Path, out: Path | None, as_json: bool) -> None:
+def command(sweep: str | None, storage: Storage, out: Path | None, as_json: bool) -> None:
     """Write the report of a sweep as one HTML file that needs no network. SWEEP is the newest one if it is left out."""
     from orchestrator.report.write import write_report
     from orchestrator.storage.store import Store

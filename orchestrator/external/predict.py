@@ -13,6 +13,7 @@ from orchestrator.external.chosen import Chosen, best_network, named
 from orchestrator.external.evaluate import known_sweep
 from orchestrator.external.passes import classifier_of
 from orchestrator.network import StoredNetwork
+from orchestrator.storage.address import Storage
 from orchestrator.storage.store import Store
 from trainables.data.any_folder import FoundImages, decode_some, find_images
 from trainables.data.problems import BadImage, several
@@ -112,7 +113,7 @@ class Predictor:
 
 
 def predict(
-    storage: Path | str,
+    storage: Storage,
     sweep: str,
     place: Path | str,
     *,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from orchestrator.storage.address import Storage, absolute
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import require_folder
 from orchestrator.sweep.launch import Launch, sample_specs
 from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
@@ -27,7 +27,7 @@ SWEEP_KEYS = ("searcher", "scheduler", "member_seeds", "resources/cpus", "resour
 def build_launch(
     space: str,
     *,
-    storage: Path,
+    storage: Storage,
     name: str | None = None,
     data: Path | None = None,
     patients: Path | None = None,
@@ -46,7 +46,7 @@ def build_launch(
     Raises:
         ValueError: an option that is unknown, out of range, or does not go with the others.
     """
-    require_folder(storage)
+    storage = absolute(storage)
     sweep = load_sweep(space)
     texts = _texts(settings)
     own = {key: text for key, text in texts.items() if key in SWEEP_KEYS}
@@ -69,7 +69,7 @@ def build_launch(
         sweep=sweep,
         overrides=overrides,
         name=_checked_name(name or sweep.name),
-        storage=storage.absolute(),
+        storage=storage,
         source=DataSource(root=data, patients=patients, on_bad_image=on_bad_image),
         concurrent=concurrent,
         stopped_too=stopped_too,
@@ -97,7 +97,7 @@ def relaunch(ledger: Ledger, *, stopped_too: bool = False, tasks: Sequence[str] 
     given = definition["request"]
     return build_launch(
         given["space"],
-        storage=ledger.folder.parent.parent,
+        storage=ledger.storage,
         name=ledger.name,
         data=Path(given["data"]) if given["data"] else None,
         patients=Path(given["patients"]) if given["patients"] else None,

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import StorageError
-from orchestrator.storage.store import MANIFEST, MissingArtifact, Store, replace, write_once
+from orchestrator.storage.files import replace, write_once
+from orchestrator.storage.store import MANIFEST, MissingArtifact, Store
 
 KEY = "network-0123456789abcdef"
 
