@@ -59,7 +59,7 @@ def left_out(store: Store, key: str) -> list[dict[str, Any]]:
 
 def counts_text(store: Store, key: str) -> str:
     """A line about a data set: images by split and class, for logs."""
-    table = json.loads((store.folder(key) / "table.json").read_text("utf-8"))
+    table = json.loads(store.file(key, "table.json").read_text("utf-8"))
     by_split = table["counts"]["splits"]
     sizes = Counter(table["splits"])
     parts = [

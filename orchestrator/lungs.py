@@ -63,7 +63,7 @@ def lung_weights(store: Store, key: str) -> dict[str, Tensor]:
     """The weights of a trained U-Net."""
     from safetensors.torch import load_file
 
-    return load_file(store.folder(key) / WEIGHTS)
+    return load_file(store.file(key, WEIGHTS))
 
 
 def lungs_summary(store: Store, key: str) -> dict[str, Any]:

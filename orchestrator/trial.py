@@ -123,8 +123,8 @@ class TrialRun:
         if self.store.exists(self.job.key):
             return
         report = stored_reports(self.store, self.job.fit_key)[epochs - 1]
-        best = self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}")
-        if not (best / WEIGHTS).is_file():
+        best = self.store.file(f"{self.job.fit_key}/{step_name(report.best_epoch)}", WEIGHTS)
+        if not best.is_file():
             raise ValueError(
                 f"{self.job.name} was stopped after epoch {epochs}, and its weights of epoch {report.best_epoch} are gone, "
                 "because the same trial was trained further elsewhere. Its results stand there."
@@ -173,7 +173,7 @@ class TrialRun:
         if last is not None:
             training.load(TrainingState.load(self.store.folder(last)))
         elif self.job.first_key:
-            training.begin_with(load_file(self.store.folder(self.job.first_key) / WEIGHTS))
+            training.begin_with(load_file(self.store.file(self.job.first_key, WEIGHTS)))
 
     def _last_step(self) -> str | None:
         """A machine that lost its power may have cut the last files short: then the epoch before counts."""
@@ -225,7 +225,7 @@ class TrialRun:
             return
         attempt = self.store.begin(self.job.key)
         started = time.perf_counter()
-        best = load_file(self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}") / WEIGHTS)
+        best = load_file(self.store.file(f"{self.job.fit_key}/{step_name(report.best_epoch)}", WEIGHTS))
         training.evaluated.load_state_dict(best)
         save_file(best, attempt.folder / WEIGHTS)
         data = self._data()
@@ -236,7 +236,7 @@ class TrialRun:
                 predictions.save(attempt.folder / f"predictions-{split}.safetensors")
                 save_file({"features": features}, attempt.folder / f"features-{split}.safetensors")
         ends = {
-            epoch: self.store.folder(f"{self.job.fit_key}/{step_name(epoch)}") / WEIGHTS
+            epoch: self.store.file(f"{self.job.fit_key}/{step_name(epoch)}", WEIGHTS)
             for epoch in self.spec.schedule.cycle_ends
             if epoch <= report.epoch
         }

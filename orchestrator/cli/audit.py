@@ -19,10 +19,14 @@ def command(sweep: str | None, storage: Storage, as_json: bool) -> int:
     """
     from orchestrator.audit import audit
     from orchestrator.storage.store import Store
-    from orchestrator.tracking.mlflow import open_tracker
+    from orchestrator.tracking.mlflow import open_tracker, runs_elsewhere
 
     ledger = find_sweep(storage, sweep)
-    found = audit(Store(storage), ledger, open_tracker(storage, ledger.name)).to_json()
+    unchecked = runs_elsewhere(storage)
+    tracker = None if unchecked else open_tracker(storage, ledger.name)
+    found = audit(Store(storage), ledger, tracker).to_json()
+    if unchecked:
+        click.echo(f"note: {unchecked}", err=True)
     if as_json:
         print_json(found)
     else:

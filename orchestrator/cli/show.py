@@ -54,7 +54,7 @@ def describe(storage: Storage, key: str) -> dict[str, Any]:
     found: dict[str, Any] = {"key": artifact_key, "rows": rows}
     try:
         manifest = asdict(store.manifest(artifact_key))
-        found["artifact"] = {**manifest, "folder": str(store.folder(artifact_key))}
+        found["artifact"] = {**manifest, "folder": store.where(artifact_key)}
     except MissingArtifact:
         if not rows:
             raise ValueError(

@@ -74,7 +74,7 @@ def bucket_address(storage: Storage) -> BucketAddress:
             f"'.'. Write it as {EXAMPLE}."
         )
     prefix = prefix.rstrip("/")
-    if prefix and not _is_plain(prefix):
+    if prefix and not is_plain(prefix):
         raise ValueError(
             f"--storage {storage}: the prefix {prefix!r} has an empty part, '.', '..' or a character that no name has. Write "
             f"it as {EXAMPLE}."
@@ -102,12 +102,13 @@ def checked(name: str) -> str:
     Raises:
         ValueError: it would leave the storage.
     """
-    if not _is_plain(name):
+    if not is_plain(name):
         raise ValueError(f"{name!r} is no name in a store: it would leave the store.")
     return name
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
+    """Whether a relative name has neither empty parts nor any that lead elsewhere."""
     parts = name.split("/")
     return not any(part in ("", ".", "..") or "\\" in part or not part.isprintable() for part in parts)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import StorageError
-from orchestrator.storage.address import Storage
+from orchestrator.storage.address import Storage, is_plain
 from orchestrator.storage.files import describe
 from orchestrator.storage.place import Place
 from orchestrator.storage.places import place_of
@@ -220,6 +220,10 @@ class Store:
         wanted = {name: manifest.files[name]} if name in manifest.files else {}
         return self._place.fetch(f"{self._home(key)}/{manifest.attempt}", wanted) / name
 
+    def where(self, key: str) -> str:
+        """Where the files of a committed artifact lie, for people."""
+        return self._place.where(f"{self._home(key)}/{self.manifest(key).attempt}")
+
     def steps(self, key: str) -> list[str]:
         """Keys of the committed steps of a chain, in order."""
         return [f"{key}/{_folder_of(name)}" for name in self._place.find(f"{self._home(key)}/*/{MANIFEST}")]
@@ -270,7 +274,7 @@ class Store:
         return self._place.turn(name)
 
     def _home(self, key: str) -> str:
-        if ".." in key or key.startswith("/"):
+        if ".." in key or not is_plain(key):
             raise ValueError(f"{key!r} is no key: it would leave the store.")
         return f"artifacts/{key.split('-', 1)[0]}/{key}"
 

@@ -25,6 +25,20 @@ def artifact_root(storage: Storage, uri: str) -> str | None:
     return str(storage_of(storage).local / "mlartifacts") if uri.startswith(EMBEDDED) else None
 
 
+def runs_elsewhere(storage: Storage, env: Mapping[str, str] = os.environ) -> str:
+    """Why nothing can be said of the runs here; empty where they can be asked for.
+
+    A bucket holds no database: without a server it lies on the machine whose driver ran the sweep.
+    """
+    uri = tracking_uri(storage, env)
+    if not (storage_of(storage).remote and is_absent(uri)):
+        return ""
+    return (
+        f"the MLflow runs are not on this machine ({uri.removeprefix(EMBEDDED)} does not exist), so they are unchecked. Call "
+        "this where the sweep ran, or name a server in MLFLOW_TRACKING_URI for all machines."
+    )
+
+
 def place_of(uri: str) -> str:
     """The address, and of a database in a file which file it is: a new one in its place is empty."""
     if not uri.startswith(EMBEDDED):
