@@ -26,16 +26,18 @@ def reaching(address: str, served_by: str) -> Iterator[None]:
         ClientError,
         CredentialRetrievalError,
         HTTPClientError,
+        IncompleteReadError,
         NoCredentialsError,
         PartialCredentialsError,
         ProfileNotFound,
     )
+    from botocore.exceptions import ConnectionError as NoConnection
 
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ProfileNotFound) as error:
         raise StorageError(f"{address}: there are no AWS credentials here ({_kind(error)}). {CREDENTIALS}") from None
-    except HTTPClientError as error:
+    except (NoConnection, HTTPClientError, IncompleteReadError) as error:
         raise StorageError(
             f"{address}: the S3 server {_host(served_by)} does not answer ({_kind(error)}). Check the network and "
             "AWS_ENDPOINT_URL_S3; the same command goes on then."
