@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FILE_COLUMNS = 110
 
 
-class StorageType(click.ParamType):
+class StorageType(click.ParamType[Storage]):
     """A folder as a path, or the address of a bucket as it is."""
 
     name = "folder or s3://bucket/prefix"

@@ -12,6 +12,8 @@ from orchestrator.errors import StorageError
 from orchestrator.storage.files import size_of
 from orchestrator.storage.objects import Objects
 
+TRIES = 3
+
 
 def copy_file(objects: Objects, name: str, path: Path, entry: Mapping[str, Any]) -> None:
     """Copy an object to this machine, unless it is here or does not exist.
@@ -28,14 +30,9 @@ def copy_file(objects: Objects, name: str, path: Path, entry: Mapping[str, Any])
     if size_of(path) == entry["bytes"]:
         return
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    digest = hashlib.sha256()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            for block in objects.blocks(name):
-                digest.update(block)
-                file.write(block)
-        if digest.hexdigest() != entry["sha256"]:
+        if _written(objects, name, draft) != entry["sha256"]:
             raise StorageError(
                 f"{objects.address}/{name} is not what was committed: its sha256 is another one. Delete the artifact's "
                 "manifest.json to have it computed again."
@@ -49,3 +46,20 @@ def copy_file(objects: Objects, name: str, path: Path, entry: Mapping[str, Any])
         ) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _written(objects: Objects, name: str, path: Path) -> str:
+    """Write the content of an object into a file and return its sha256; a connection that is cut is made again."""
+    for left in reversed(range(TRIES)):
+        digest = hashlib.sha256()
+        try:
+            with path.open("wb") as file:
+                for block in objects.blocks(name):
+                    digest.update(block)
+                    file.write(block)
+        except StorageError:
+            if not left:
+                raise
+            continue
+        break
+    return digest.hexdigest()

@@ -112,7 +112,7 @@ class Objects:
             for attempt in range(10):
                 try:
                     arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": self._above + name, "Body": data}
-                    return str(self._client.put_object(**arguments, **condition)["ETag"])
+                    return str(self._client.put_object(**arguments | condition)["ETag"])
                 except ClientError as error:
                     if code_of(error) in ("PreconditionFailed", "412", "NoSuchKey", "404"):
                         return self._own(name, data)
@@ -172,7 +172,7 @@ class Objects:
         return self._entries(self._listing(start, "", 1))
 
     def _listing(self, start: str, token: str, most: int = 1000) -> Any:
-        more = {"ContinuationToken": token} if token else {}
+        more: dict[str, Any] = {"ContinuationToken": token} if token else {}
         with self._reaching():
             return self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._above + start, MaxKeys=most, **more)
 
@@ -194,7 +194,7 @@ class Objects:
             self._client.upload_file(str(path), self._bucket, self._above + name)
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """The content of an object, block by block; KeyError where there is none."""
+        """The content of an object, block by block; KeyError where there is none. A cut connection is a StorageError."""
         with self._reaching():
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._above + name)

@@ -120,11 +120,11 @@ def test_a_driver_that_cannot_reach_the_bucket_stops_before_others_may_begin(
     def away(*_: object) -> None:
         raise StorageError("away")
 
-    monkeypatch.setattr(objects, "put_over", away)
-    time.sleep(1.7)
-    with pytest.raises(SweepLocked, match="could not be reached for"):
-        held.require()
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(objects, "put_over", away)
+        time.sleep(1.7)
+        with pytest.raises(SweepLocked, match="could not be reached for"):
+            held.require()
     held.release()
 
 
