@@ -196,6 +196,8 @@ class Store:
         """
         if (known := self._manifests.get(key)) is not None:
             return known
+        if not key:
+            raise MissingArtifact("An artifact without a key is nowhere: what names it was not computed yet.")
         name = f"{self._home(key)}/{MANIFEST}"
         try:
             found = _checked(Manifest(**json.loads(self._place.read(name))))

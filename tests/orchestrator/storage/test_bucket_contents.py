@@ -63,9 +63,10 @@ def test_a_writer_that_dies_before_the_manifest_has_committed_nothing(
     def die(*_: object) -> bool:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(type(place_of(storage)), "create", die)
-        attempt.commit({})
+        with pytest.raises(KeyboardInterrupt):
+            attempt.commit({})
     assert not Store(storage).exists("network-1")
 
 

@@ -112,12 +112,19 @@ def test_an_unreadable_manifest_is_told_with_the_way_out(storage: Storage, place
         Store(storage).manifest(KEY)
 
 
-@pytest.mark.parametrize("key", ["network-../../etc", "/etc/passwd", "network-1/../../x", "network-1//x", "a\\b-1", ""])
+@pytest.mark.parametrize("key", ["network-../../etc", "/etc/passwd", "network-1/../../x", "network-1//x", "a\\b-1"])
 def test_a_key_cannot_leave_the_store(storage: Storage, key: str) -> None:
     store = Store(storage)
     for call in (store.exists, store.begin, store.delete, store.folder, store.steps):
         with pytest.raises(ValueError, match="leave the store"):
             call(key)
+
+
+def test_no_key_names_nothing(storage: Storage) -> None:
+    assert not Store(storage).exists("")
+    for call in (Store(storage).delete, Store(storage).begin):
+        with pytest.raises(ValueError, match="leave the store"):
+            call("")
 
 
 @pytest.mark.parametrize("field", ["attempt", "file"])
