@@ -6,8 +6,9 @@ import pytest
 
 from orchestrator.errors import StorageError
 from orchestrator.storage.address import Storage
+from orchestrator.storage.attempt import MANIFEST
 from orchestrator.storage.place import Place
-from orchestrator.storage.store import MANIFEST, MissingArtifact, Store
+from orchestrator.storage.store import MissingArtifact, Store
 
 KEY = "network-0123456789abcdef"
 HOME = f"artifacts/network/{KEY}"
