@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.cli.options import find_sweep
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import ledgers
 from orchestrator.storage.store import Store
 from orchestrator.sweep.launch import Ended
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from orchestrator.external.explanation import Explained
     from trainables.data.check import Check
 
-STORAGE = Path(os.environ.get("ORCHESTRATOR_STORAGE", "runs"))
+STORAGE: Storage = os.environ.get("ORCHESTRATOR_STORAGE", "runs")
 
 
 def run(
     space: str,
     *,
-    storage: Path | str = STORAGE,
+    storage: Storage = STORAGE,
     name: str | None = None,
     data: Path | str | None = None,
     patients: Path | str | None = None,
@@ -46,7 +47,7 @@ def run(
 
     Args:
         space: name of a space, or path of a file of your own.
-        storage: folder of sweeps and artifacts.
+        storage: folder or bucket of sweeps and artifacts.
         name: of the sweep; that of the space if left out.
         data: the data folder.
         patients: CSV that names the patient of each image.
@@ -71,7 +72,7 @@ def run(
 
     launch = build_launch(
         space,
-        storage=Path(storage),
+        storage=storage,
         name=name,
         data=Path(data) if data else None,
         patients=Path(patients) if patients else None,
@@ -141,7 +142,7 @@ def extend(
 def posthoc(
     sweep: str | None = None,
     *,
-    storage: Path | str = STORAGE,
+    storage: Storage = STORAGE,
     tasks: Sequence[str] = (),
     address: str | None = None,
     inline: bool = False,
@@ -151,7 +152,7 @@ def posthoc(
 
     Args:
         sweep: its name; the newest if left out.
-        storage: folder of sweeps and artifacts.
+        storage: folder or bucket of sweeps and artifacts.
         tasks: further tasks, such as `laplace_full` or `laplace:samples=50`, that the sweep has from then on.
         address: of a running Ray cluster.
         inline: run in this process, without Ray.
@@ -164,35 +165,35 @@ def posthoc(
     from orchestrator.sweep.request import relaunch
     from orchestrator.sweep.session import run_with_everything
 
-    launch = relaunch(find_sweep(Path(storage), sweep), tasks=tasks)
+    launch = relaunch(find_sweep(storage, sweep), tasks=tasks)
     return run_with_everything(launch, address=address, inline=inline, quiet=quiet, posthoc_only=True).ended
 
 
-def sweeps(storage: Path | str = STORAGE) -> list[str]:
+def sweeps(storage: Storage = STORAGE) -> list[str]:
     """Names of the sweeps in a storage folder, the newest first."""
     return [ledger.name for ledger in ledgers(storage)]
 
 
-def status(sweep: str | None = None, *, storage: Path | str = STORAGE) -> dict[str, Any]:
+def status(sweep: str | None = None, *, storage: Storage = STORAGE) -> dict[str, Any]:
     """How far a sweep is, as `orchestrator status --json` says it."""
     from orchestrator.status import sweep_status
 
-    return sweep_status(find_sweep(Path(storage), sweep))
+    return sweep_status(find_sweep(storage, sweep))
 
 
-def results(sweep: str | None = None, *, storage: Path | str = STORAGE) -> pandas.DataFrame:
+def results(sweep: str | None = None, *, storage: Storage = STORAGE) -> pandas.DataFrame:
     """Results of a sweep: a row a trial, member and ensemble; parameters and metrics as columns."""
     from orchestrator.report.tables import results_frame
     from orchestrator.results import result_rows
 
-    return results_frame(result_rows(Store(storage), find_sweep(Path(storage), sweep)))
+    return results_frame(result_rows(Store(storage), find_sweep(storage, sweep)))
 
 
-def report(sweep: str | None = None, *, storage: Path | str = STORAGE, path: Path | str | None = None) -> Path:
+def report(sweep: str | None = None, *, storage: Storage = STORAGE, path: Path | str | None = None) -> Path:
     """Write the report of a sweep and return its path."""
     from orchestrator.report.write import write_report
 
-    ledger = find_sweep(Path(storage), sweep)
+    ledger = find_sweep(storage, sweep)
     return write_report(Store(storage), ledger, Path(path) if path else ledger.folder / "report.html")
 
 
@@ -207,33 +208,33 @@ def evaluate(
     sweep: str | None,
     data: Path | str,
     *,
-    storage: Path | str = STORAGE,
+    storage: Storage = STORAGE,
     patients: Path | str | None = None,
     classes: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Evaluate a sweep's best network and ensembles on another folder of the same layout."""
     from orchestrator.external.evaluate import evaluate as evaluate_on
 
-    name = find_sweep(Path(storage), sweep).name
+    name = find_sweep(storage, sweep).name
     return evaluate_on(
-        Path(storage), name, Path(data), patients=Path(patients) if patients else None, classes=dict(classes or {})
+        storage, name, Path(data), patients=Path(patients) if patients else None, classes=dict(classes or {})
     )
 
 
 def predict(
-    sweep: str | None, place: Path | str, *, storage: Path | str = STORAGE, network: str | None = None
+    sweep: str | None, place: Path | str, *, storage: Storage = STORAGE, network: str | None = None
 ) -> pandas.DataFrame:
     """Calibrated probabilities and uncertainty for a folder of images, or one image."""
     from orchestrator.external.predict import predict as predict_on
 
-    return predict_on(Path(storage), find_sweep(Path(storage), sweep).name, Path(place), network=network)
+    return predict_on(storage, find_sweep(storage, sweep).name, Path(place), network=network)
 
 
 def explain(
     sweep: str | None,
     images: Path | str | Sequence[Path | str],
     *,
-    storage: Path | str = STORAGE,
+    storage: Storage = STORAGE,
     method: str = "grad_cam",
     of_class: str | None = None,
     network: str | None = None,
@@ -245,7 +246,7 @@ def explain(
     Args:
         sweep: its name; the newest if None.
         images: an image, a folder, or several of them.
-        storage: folder of sweeps and artifacts.
+        storage: folder or bucket of sweeps and artifacts.
         method: one of `trainables.explain.METHODS`.
         of_class: the class to explain; the most probable one of each image if left out.
         network: name or key of a network or ensemble.
@@ -259,22 +260,23 @@ def explain(
     from orchestrator.external.explain import explain as explain_images
     from orchestrator.sweep.session import bring_up_to_date
 
-    name = find_sweep(Path(storage), sweep).name
+    name = find_sweep(storage, sweep).name
     places = [images] if isinstance(images, str | Path) else list(images)
     found = explain_images(
         storage, name, places, method=method, of_class=of_class, network=network, members=members, out=out
     )
-    bring_up_to_date(Path(storage), name)
+    bring_up_to_date(storage, name)
     return found
 
 
-def audit(sweep: str | None = None, *, storage: Path | str = STORAGE) -> Audit:
-    """Check that ledger, store and MLflow tell the same story."""
+def audit(sweep: str | None = None, *, storage: Storage = STORAGE) -> Audit:
+    """Check that ledger, store and MLflow tell the same story. Of a bucket without runs on this machine, the first two."""
     from orchestrator.audit import audit as audit_of
-    from orchestrator.tracking.mlflow import open_tracker
+    from orchestrator.tracking.mlflow import open_tracker, runs_elsewhere
 
-    ledger = find_sweep(Path(storage), sweep)
-    return audit_of(Store(storage), ledger, open_tracker(storage, ledger.name))
+    ledger = find_sweep(storage, sweep)
+    tracker = None if runs_elsewhere(storage) else open_tracker(storage, ledger.name)
+    return audit_of(Store(storage), ledger, tracker)
 
 
 def check_data(

@@ -108,9 +108,9 @@ def _missing_results(store: Store, ledger: Ledger, rows: Sequence[Row]) -> Itera
     if ledger.state() != "finished":
         return
     failed = ledger.failures()
-    for key in dict.fromkeys(_wanted(ledger, rows)):
-        if key not in failed and not store.exists(key):
-            yield key
+    wanted = [key for key in dict.fromkeys(_wanted(ledger, rows)) if key not in failed]
+    present = store.present(wanted)
+    yield from (key for key in wanted if key not in present)
 
 
 def _wanted(ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:

@@ -48,7 +48,7 @@ class ComparedNetwork:
         """Arrays of the AOPC result."""
         from safetensors.numpy import load_file
 
-        return dict(load_file(self.store.folder(self.result) / "tensors.safetensors"))
+        return dict(load_file(self.store.file(self.result, "tensors.safetensors")))
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

@@ -28,12 +28,13 @@ def arrays_folder(store: Store, key: str) -> Path:
     """Where the decoded images of a data set lie: in an artifact of their own, or beside the table.
 
     If `ORCHESTRATOR_CACHE` names a folder of the machine's own, they are copied there once, and every process of the machine
-    maps that copy: a storage folder on the network is then read once a machine, not once an epoch.
+    maps that copy: a storage folder on the network is then read once a machine, not once an epoch. What comes from a bucket
+    lies on the machine already.
     """
     images = store.manifest(key).meta.get("images")
     if not images:
         return store.folder(key)
-    local = os.environ.get("ORCHESTRATOR_CACHE", "")
+    local = "" if store.remote else os.environ.get("ORCHESTRATOR_CACHE", "")
     return local_copy(store.folder(images), Path(local) / images) if local else store.folder(images)
 
 
@@ -58,7 +59,7 @@ def left_out(store: Store, key: str) -> list[dict[str, Any]]:
 
 def counts_text(store: Store, key: str) -> str:
     """A line about a data set: images by split and class, for logs."""
-    table = json.loads((store.folder(key) / "table.json").read_text("utf-8"))
+    table = json.loads(store.file(key, "table.json").read_text("utf-8"))
     by_split = table["counts"]["splits"]
     sizes = Counter(table["splits"])
     parts = [

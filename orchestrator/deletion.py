@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import get_args
 
 from orchestrator.results import baselines_of, network_tasks
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger, ledgers
 from orchestrator.storage.store import MissingArtifact, Store
 from orchestrator.tracking.mlflow import open_tracker
@@ -24,7 +23,7 @@ class Deletion:
         keys: artifacts that no other sweep of the storage uses.
     """
 
-    def __init__(self, storage: Path, ledger: Ledger) -> None:
+    def __init__(self, storage: Storage, ledger: Ledger) -> None:
         self._store = Store(storage)
         self._storage = storage
         self._ledger = ledger
@@ -45,7 +44,7 @@ class Deletion:
         runs = open_tracker(self._storage, self._ledger.name).delete()
         for key in self.keys:
             self._store.delete(key)
-        shutil.rmtree(self._ledger.folder)
+        self._ledger.delete()
         return runs
 
 

@@ -59,7 +59,7 @@ def _write(store: Store, ledger: Ledger, chosen: Chosen, folder: Path) -> None:
     members = [
         (
             ExportedMember(key=each.key, spec=each.meta["spec"], size=each.size, weight=counts[each.key]),
-            load_file(each.folder / "weights.safetensors"),
+            load_file(store.file(each.key, "weights.safetensors")),
         )
         for each in networks
     ]

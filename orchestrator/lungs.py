@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.data import arrays_folder, open_data
 from orchestrator.provenance import provenance
-from orchestrator.storage.lock import building
 from orchestrator.storage.store import MissingArtifact, Store
 from trainables.spec import LungSegmentation, to_plain
 from trainables.spec.files import WEIGHTS
@@ -24,7 +23,7 @@ def make_lungs(store: Store, key: str, spec: LungSegmentation, data_key: str, th
     Raises:
         RuntimeError: the training failed.
     """
-    with building(store.root / "cache" / "building" / key):
+    with store.turn(key):
         if not store.exists(key):
             try:
                 _make(store, key, spec, data_key, threads)
@@ -64,7 +63,7 @@ def lung_weights(store: Store, key: str) -> dict[str, Tensor]:
     """The weights of a trained U-Net."""
     from safetensors.torch import load_file
 
-    return load_file(store.folder(key) / WEIGHTS)
+    return load_file(store.file(key, WEIGHTS))
 
 
 def lungs_summary(store: Store, key: str) -> dict[str, Any]:

@@ -32,8 +32,9 @@ class StoredNetwork:
     def __init__(self, store: Store, key: str) -> None:
         self.store = store
         self.key = key
-        self.meta = store.manifest(key).meta
-        self.folder: Path = store.folder(key)
+        manifest = store.manifest(key)
+        self.meta = manifest.meta
+        self._names = frozenset(manifest.files)
 
     @cached_property
     def spec(self) -> TrialSpec:
@@ -55,7 +56,7 @@ class StoredNetwork:
 
     def has_split(self, split: SplitName) -> bool:
         """Whether the data set has images of that split."""
-        return (self.folder / f"predictions-{split}.safetensors").is_file()
+        return f"predictions-{split}.safetensors" in self._names
 
     @property
     def multilabel(self) -> bool:
@@ -63,13 +64,13 @@ class StoredNetwork:
         from trainables.image_predictions import kind_of
         from trainables.multilabel import KIND
 
-        return kind_of(self.folder / "predictions-val.safetensors") == KIND
+        return kind_of(self._file("predictions-val.safetensors")) == KIND
 
     def predictions(self, split: SplitName) -> AnyPredictions:
         """Logits from the one pass after training. A data set without calib gives val in its place."""
         from trainables.multilabel import load_predictions
 
-        return load_predictions(self.folder / f"predictions-{self._present(split)}.safetensors")
+        return load_predictions(self._file(f"predictions-{self._present(split)}.safetensors"))
 
     def snapshots(self, split: SplitName) -> AnyPredictions:
         """Logits at the end of each cycle of the schedule, in order, one member a cycle.
@@ -79,13 +80,13 @@ class StoredNetwork:
         """
         from trainables.multilabel import load_predictions
 
-        path = self.folder / snapshots_file(self._present(split))
-        if not path.is_file():
+        name = snapshots_file(self._present(split))
+        if name not in self._names:
             raise ValueError(
                 f"{self.key} has no snapshots: {self.spec.schedule.cycles} cycles in {self.spec.schedule.epochs} epochs, of "
                 f"which it was trained {self.meta['epochs']}. Give its schedule several cycles."
             )
-        return load_predictions(path)
+        return load_predictions(self._file(name))
 
     def studies(self, split: SplitName) -> tuple[str, ...] | None:
         """The study of each image, rows as in `predictions`; None where the data set knows none."""
@@ -101,14 +102,14 @@ class StoredNetwork:
         """Penultimate features from the same pass, [images, features]."""
         from safetensors.torch import load_file
 
-        return load_file(self.folder / f"features-{self._present(split)}.safetensors")["features"]
+        return load_file(self._file(f"features-{self._present(split)}.safetensors"))["features"]
 
     def head(self) -> nn.Linear:
         """The last layer."""
         from safetensors.torch import load_file
         from torch import nn
 
-        weights = load_file(self.folder / "weights.safetensors")
+        weights = load_file(self._file("weights.safetensors"))
         classes, features = weights["head.weight"].shape
         head = nn.Linear(features, classes)
         head.load_state_dict({"weight": weights["head.weight"], "bias": weights["head.bias"]})
@@ -123,7 +124,7 @@ class StoredNetwork:
 
         model = without_weights(self.spec.model)  # the trained weights replace the initial ones
         classifier = build_model(model, classes=len(self.classes), seed=0, size=self.size, lungs=self.spec.lungs)
-        classifier.load_state_dict(load_file(self.folder / "weights.safetensors"))
+        classifier.load_state_dict(load_file(self._file("weights.safetensors")))
         return classifier.eval()
 
     def images(self, split: SplitName) -> ImageSet:
@@ -151,8 +152,11 @@ class StoredNetwork:
         return dict(zip(table["ids"], table["groups"], strict=True)) if table["patients_known"] else {}
 
     def _table(self) -> dict[str, Any]:
-        table: dict[str, Any] = json.loads((self.store.folder(self.meta["data"]) / "table.json").read_text("utf-8"))
+        table: dict[str, Any] = json.loads(self.store.file(self.meta["data"], "table.json").read_text("utf-8"))
         return table
+
+    def _file(self, name: str) -> Path:
+        return self.store.file(self.key, name)
 
     def _present(self, split: SplitName) -> SplitName:
         return split if split != "calib" or self.has_split("calib") else "val"
@@ -179,7 +183,7 @@ class NetworkUnderTask(StoredNetwork):
         """
         from trainables.multilabel import load_predictions
 
-        path = self.store.folder(self.result) / f"predictions-{self._present(split)}.safetensors"
+        path = self.store.file(self.result, f"predictions-{self._present(split)}.safetensors")
         if not path.is_file():
             raise ValueError(
                 f"{self.result} has no predictions on {split}, so an ensemble cannot pool it. Name a task in `of` that "

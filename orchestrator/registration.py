@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import TrackingError
 from orchestrator.exporting import export
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from orchestrator.tracking.mlflow import MlflowTracker, open_tracker
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 BEST = "best"
 
 
-def register(storage: Path, name: str, *, network: str | None = None, alias: str = BEST) -> Registered:
+def register(storage: Storage, name: str, *, network: str | None = None, alias: str = BEST) -> Registered:
     """Register a network or ensemble of a sweep; done again for the same one, only the alias is set.
 
     The registered model has the sweep's name. Its run must have been mirrored: that is done here.

@@ -20,14 +20,13 @@ def sweep_status(ledger: Ledger) -> dict[str, Any]:
     counts = {name: sum(row.state == name for row in trials) for name in ("running", "completed", "stopped", "failed")}
     if state != "running":
         counts["running"] = 0  # nobody runs them now
-    storage = ledger.folder.parent.parent
     return {
         "name": ledger.name,
         "space": definition["space"],
         "state": state,
         "trials": {"wanted": definition["trials"], **counts},
-        "posthoc": _posthoc(definition, ledger, rows, Store(storage)),
-        "storage": str(storage),
+        "posthoc": _posthoc(definition, ledger, rows, Store(ledger.storage)),
+        "storage": str(ledger.storage),
         "updated": ledger.updated(),
     }
 
@@ -46,6 +45,6 @@ def _posthoc(definition: dict[str, Any], ledger: Ledger, rows: list[Row], store:
         to_come = 0
     return {
         "wanted": len(wanted) + len(current) + (max(0, to_come) if len(complete) > 1 else 0),
-        "done": sum(store.exists(key) for key in wanted | current),
+        "done": len(store.present(wanted | current)),
         "failed": len(ledger.failures()),
     }

@@ -20,7 +20,6 @@ from orchestrator.memory import MOST_MICRO_BATCHES, free_memory, is_out_of_memor
 from orchestrator.provenance import provenance
 from orchestrator.snapshots import save_snapshots
 from orchestrator.storage.ledger import Report
-from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
 from orchestrator.trial_job import TrialJob
 from trainables.spec import SPLITS, NetworkTask, TrialSpec, from_plain, posthoc_key, to_plain
@@ -94,8 +93,8 @@ class TrialRun:
         if self.store.exists(self.job.key):
             return
         report = stored_reports(self.store, self.job.fit_key)[epochs - 1]
-        best = self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}")
-        if not (best / WEIGHTS).is_file():
+        best = self.store.file(f"{self.job.fit_key}/{step_name(report.best_epoch)}", WEIGHTS)
+        if not best.is_file():
             raise ValueError(
                 f"{self.job.name} was stopped after epoch {epochs}, and its weights of epoch {report.best_epoch} are gone, "
                 "because the same trial was trained further elsewhere. Its results stand there."
@@ -108,7 +107,7 @@ class TrialRun:
 
     def _step_first(self, first: TrialRun) -> Report:
         """Take the first stage an epoch further. Trials that share it take turns, and each goes on where it then is."""
-        with building(self.store.root / "cache" / "building" / self.job.first_fit_key):
+        with self.store.turn(self.job.first_fit_key):
             try:
                 first.step()
             except Exception as failure:
@@ -147,7 +146,7 @@ class TrialRun:
             training.load(TrainingState.load(self.store.folder(self.job.parent)))
             training.best_epoch, training.best_value = 0, math.inf  # the best weights lie in its own chain
         elif self.job.first_key:
-            training.begin_with(load_file(self.store.folder(self.job.first_key) / WEIGHTS))
+            training.begin_with(load_file(self.store.file(self.job.first_key, WEIGHTS)))
 
     def _last_step(self) -> str | None:
         """A machine that lost its power may have cut the last files short: then the epoch before counts."""
@@ -221,7 +220,7 @@ class TrialRun:
             return
         attempt = self.store.begin(self.job.key)
         started = time.perf_counter()
-        best = load_file(self.store.folder(f"{self.job.fit_key}/{step_name(report.best_epoch)}") / WEIGHTS)
+        best = load_file(self.store.file(f"{self.job.fit_key}/{step_name(report.best_epoch)}", WEIGHTS))
         training.evaluated.load_state_dict(best)
         save_file(best, attempt.folder / WEIGHTS)
         data = self._data()
@@ -232,7 +231,7 @@ class TrialRun:
                 predictions.save(attempt.folder / f"predictions-{split}.safetensors")
                 save_file({"features": features}, attempt.folder / f"features-{split}.safetensors")
         ends = {
-            epoch: self.store.folder(f"{self.job.fit_key}/{step_name(epoch)}") / WEIGHTS
+            epoch: self.store.file(f"{self.job.fit_key}/{step_name(epoch)}", WEIGHTS)
             for epoch in self.spec.schedule.cycle_ends
             if epoch <= report.epoch and self.store.exists(f"{self.job.fit_key}/{step_name(epoch)}")
         }

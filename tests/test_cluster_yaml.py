@@ -89,3 +89,42 @@ def test_it_holds_no_secret() -> None:
 def test_commands_are_valid_shell(config: dict[str, Any]) -> None:
     for line in commands(check(config)):
         subprocess.run(["bash", "-n", "-c", line], check=True)
+
+
+def storage_command(config: dict[str, Any]) -> str:
+    (line,) = [line for line in config["initialization_commands"] if "CHANGE-ME" in line]
+    return str(line)
+
+
+def test_a_node_refuses_to_start_before_a_bucket_is_named(config: dict[str, Any], tmp_path: Path) -> None:
+    said = subprocess.run(
+        ["bash", "-c", storage_command(config)],
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 1
+    assert "name a bucket that every node can use" in said.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_node_has_the_bucket_as_its_storage(config: dict[str, Any], tmp_path: Path) -> None:
+    from orchestrator.storage.address import bucket_address
+
+    (environment,) = [line for line in config["setup_commands"] if "xray_environment <<" in line]
+    lines = [storage_command(config).replace("CHANGE-ME/xray", "my-bucket/xray"), environment]
+    lines.append('. ~/.xray_environment; echo "$ORCHESTRATOR_STORAGE"')
+    said = [
+        subprocess.run(["bash", "-c", line], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True)
+        for line in lines
+    ]
+    assert bucket_address(said[-1].stdout.strip()).bucket == "my-bucket"
+
+
+def test_workers_have_a_role_that_may_use_the_bucket(config: dict[str, Any]) -> None:
+    types = check(config)["available_node_types"]
+    workers = [node for name, node in types.items() if name != config["head_node_type"]]
+    assert [node["node_config"]["IamInstanceProfile"] for node in workers] == [{"Name": "xray-worker"}] * 2
+    for action in ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "iam:PassRole"):
+        assert action in TEXT

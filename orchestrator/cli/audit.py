@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("audit")
@@ -17,18 +16,22 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
     "--mend", is_flag=True, help="Take back what is damaged (as --contents finds it): the next start computes it anew."
 )
 @json_option
-def command(sweep: str | None, storage: Path, contents: bool, mend: bool, as_json: bool) -> int:
+def command(sweep: str | None, storage: Storage, contents: bool, mend: bool, as_json: bool) -> int:
     """Check that nothing is doubled, missing or orphaned: the ledger, the store and MLflow must tell the same story.
 
     Exit code 1 if anything is found.
     """
     from orchestrator.audit import audit
     from orchestrator.storage.store import Store
-    from orchestrator.tracking.mlflow import open_tracker
+    from orchestrator.tracking.mlflow import open_tracker, runs_elsewhere
 
     ledger = find_sweep(storage, sweep)
-    store, tracker = Store(storage), open_tracker(storage, ledger.name)
+    unchecked = runs_elsewhere(storage)
+    tracker = None if unchecked else open_tracker(storage, ledger.name)
+    store = Store(storage)
     found = audit(store, ledger, tracker, contents=contents or mend).to_json()
+    if unchecked:
+        click.echo(f"note: {unchecked}", err=True)
     if mend and found["damaged"]:
         from orchestrator.mending import take_back
 

@@ -50,7 +50,7 @@ def fresh_report(store: Store, ledger: Ledger) -> Path:
     from orchestrator.report.write import write_report
 
     path = ledger.folder / "report.html"
-    if path.is_file() and path.stat().st_mtime >= _changed(ledger):
+    if path.is_file() and path.stat().st_mtime >= ledger.changed():
         return path
     return write_report(store, ledger, path)
 
@@ -58,12 +58,3 @@ def fresh_report(store: Store, ledger: Ledger) -> Path:
 def _storage(launch: Launch) -> str:
     """The option that finds the same storage again; none where it is the usual folder."""
     return "" if launch.storage == Path("runs").absolute() else f" --storage {launch.storage}"
-
-
-def _changed(ledger: Ledger) -> float:
-    paths = [
-        ledger.folder / "outcome.json",
-        *ledger.folder.glob("rows/*.json"),
-        *ledger.folder.glob("ensembles/*.json"),
-    ]
-    return max((path.stat().st_mtime for path in paths if path.is_file()), default=0.0)

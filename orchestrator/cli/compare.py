@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("compare")
@@ -19,13 +20,14 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
 @click.option("--format", "form", type=click.Choice(["html", "md"]), default="md", show_default=True)
 @json_option
 def command(
-    sweeps: tuple[str, ...], storage: Path, out: Path | None, form: Literal["html", "md"], as_json: bool
+    sweeps: tuple[str, ...], storage: Storage, out: Path | None, form: Literal["html", "md"], as_json: bool
 ) -> None:
     """Compare sweeps: what they differ in, what their best networks and ensembles reach, and whether that is chance."""
     from orchestrator.report.findings import gather
     from orchestrator.report.versus import compare
     from orchestrator.report.versus_forms import comparison_json, comparison_markdown, comparison_page
-    from orchestrator.storage.store import Store, replace
+    from orchestrator.storage.files import replace
+    from orchestrator.storage.store import Store
 
     store = Store(storage)
     found = compare([gather(store, find_sweep(storage, name)) for name in dict.fromkeys(sweeps)])

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 from orchestrator.cli.options import find_sweep, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("delete")
 @click.argument("sweep")
 @storage_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def command(sweep: str, storage: Path, yes: bool) -> int:
+def command(sweep: str, storage: Storage, yes: bool) -> int:
     """Delete a sweep: its rows, its MLflow runs, and the networks and results that no other sweep uses."""
     from orchestrator.deletion import Deletion
 

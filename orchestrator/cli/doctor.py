@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.cli.options import json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 if TYPE_CHECKING:
     from orchestrator.doctor import Node
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @storage_option
 @json_option
-def command(storage: Path, as_json: bool) -> int:
+def command(storage: Storage, as_json: bool) -> int:
     """Check whether a sweep can run here: storage, tracking, versions, devices, disk and memory.
 
     Nothing is changed. Exit code 1 if anything is found.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, on_bad_image_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 if TYPE_CHECKING:
     from orchestrator.external.evaluation import EvaluatedRow, Evaluation
@@ -43,7 +44,7 @@ def command(
     maps: Sequence[str],
     every_trial: bool,
     ood: bool,
-    storage: Path,
+    storage: Storage,
     quiet: bool,
     as_json: bool,
 ) -> None:

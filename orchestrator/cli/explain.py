@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 if TYPE_CHECKING:
     from orchestrator.external.explanation import Explained, ExplainedImage, Explanation
@@ -40,7 +41,7 @@ def command(
     network: str | None,
     out: Path | None,
     skip_bad: bool,
-    storage: Path,
+    storage: Storage,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -83,7 +84,7 @@ def command(
     return _close(found)
 
 
-def _sweep_and_images(storage: Path, names: Sequence[str]) -> tuple[Ledger, list[Path]]:
+def _sweep_and_images(storage: Storage, names: Sequence[str]) -> tuple[Ledger, list[Path]]:
     """The first name is a sweep, unless it is no sweep and there is a file or folder of that name.
 
     Raises:

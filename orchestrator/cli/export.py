@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("export")
@@ -15,7 +16,7 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write. [default: ./SWEEP-NAME]")
 @click.option("--force", is_flag=True, help="Replace the folder if it is there.")
 @json_option
-def command(names: tuple[str, ...], storage: Path, out: Path | None, force: bool, as_json: bool) -> None:
+def command(names: tuple[str, ...], storage: Storage, out: Path | None, force: bool, as_json: bool) -> None:
     """Write a network or an ensemble as a folder: weights as safetensors, description, temperature, model card.
 
     SWEEP is the newest one if it is left out, KEY or NAME the best network on val.

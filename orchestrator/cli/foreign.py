@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from orchestrator.cli.options import print_json
+from orchestrator.storage.address import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ SCORES = {"entropy": "entropy", "confidence": "confidence", "mutual_information"
 
 
 def run(
-    storage: Path,
+    storage: Storage,
     sweep: str,
     data: Path,
     *,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.storage.address import Storage, is_bucket
 from orchestrator.storage.ledger import Ledger, ledgers
 
 if TYPE_CHECKING:
@@ -17,13 +18,25 @@ if TYPE_CHECKING:
 
 FILE_COLUMNS = 110
 
+
+class StorageType(click.ParamType[Storage]):
+    """A folder as a path, or the address of a bucket as it is."""
+
+    name = "folder or s3://bucket/prefix"
+
+    def convert(self, value: Storage, param: click.Parameter | None, ctx: click.Context | None) -> Storage:
+        """See click."""
+        return value if is_bucket(value) else Path(value)
+
+
 storage_option = click.option(
     "--storage",
-    type=click.Path(path_type=Path),
+    type=StorageType(),
+    metavar="FOLDER|s3://BUCKET/PREFIX",
     envvar="ORCHESTRATOR_STORAGE",
     default=Path("runs"),
     show_default="./runs",
-    help="Folder of sweeps and artifacts (ORCHESTRATOR_STORAGE).",
+    help="Folder or bucket of sweeps and artifacts (ORCHESTRATOR_STORAGE).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
@@ -43,7 +56,7 @@ tasks_option = click.option(
 )
 
 
-def find_sweep(storage: Path, name: str | None) -> Ledger:
+def find_sweep(storage: Storage, name: str | None) -> Ledger:
     """The named sweep, or the newest one if none is named.
 
     Raises:
@@ -54,7 +67,7 @@ def find_sweep(storage: Path, name: str | None) -> Ledger:
     known = list(ledgers(storage))
     if not known:
         raise ValueError(
-            f"There is no sweep in {storage}. Start one with `orchestrator sweep demo`, or name the folder with --storage."
+            f"There is no sweep in {storage}. Start one with `orchestrator sweep demo`, or name the storage with --storage."
         )
     if name is None:
         return known[0]

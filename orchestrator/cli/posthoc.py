@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option, tasks_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("posthoc")
@@ -26,7 +25,7 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
 @json_option
 def command(
     sweep: str | None,
-    storage: Path,
+    storage: Storage,
     tasks: tuple[str, ...],
     which: str,
     address: str | None,

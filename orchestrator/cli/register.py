@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("register")
@@ -15,7 +14,7 @@ from orchestrator.cli.options import find_sweep, json_option, print_json, storag
 @click.option("--alias", default="best", show_default=True, help="Alias that names this version afterwards.")
 @storage_option
 @json_option
-def command(sweep: str | None, network: str | None, alias: str, storage: Path, as_json: bool) -> None:
+def command(sweep: str | None, network: str | None, alias: str, storage: Storage, as_json: bool) -> None:
     """Register a network or an ensemble in MLflow's model registry, as a model from code.
 
     SWEEP is the newest one if it is left out. Done again for the same network, no version is doubled.

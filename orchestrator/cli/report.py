@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 if TYPE_CHECKING:
     from orchestrator.report.formats import ReportFormat
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
     help="csv and latex of a paper's sweep are the paper's tables.",
 )
 @json_option
-def command(sweep: str | None, storage: Path, out: Path | None, form: ReportFormat, as_json: bool) -> None:
+def command(sweep: str | None, storage: Storage, out: Path | None, form: ReportFormat, as_json: bool) -> None:
     """Write the report of a sweep as one HTML file that needs no network, or as text.
 
     SWEEP is the newest one if it is left out.
     """
     from orchestrator.report.formats import SUFFIXES, report_text
     from orchestrator.report.write import write_report
-    from orchestrator.storage.store import Store, replace
+    from orchestrator.storage.files import replace
+    from orchestrator.storage.store import Store
 
     ledger = find_sweep(storage, sweep)
     path = out or ledger.folder / f"report{SUFFIXES[form]}"

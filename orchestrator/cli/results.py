@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from orchestrator.cli.options import find_sweep, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("results")
@@ -21,7 +20,7 @@ from orchestrator.cli.options import find_sweep, print_json, storage_option
     help="Show these metrics, such as 'test/auroc/*', as table or Markdown. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-def command(sweep: str | None, storage: Path, form: str, patterns: tuple[str, ...], as_json: bool) -> None:
+def command(sweep: str | None, storage: Storage, form: str, patterns: tuple[str, ...], as_json: bool) -> None:
     """Show the results of a sweep. SWEEP is the newest one if it is left out."""
     from orchestrator.report import tables
     from orchestrator.results import objectives_of, result_rows

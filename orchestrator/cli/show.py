@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestrator.cli.options import json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 
 
 @click.command("show")
 @click.argument("key")
 @storage_option
 @json_option
-def command(key: str, storage: Path, as_json: bool) -> None:
+def command(key: str, storage: Storage, as_json: bool) -> None:
     """Show everything about one key: an artifact (network-..., laplace-...) or a row (trial-0003) of the newest sweep.
 
     SWEEP/trial-0003 names a row of another sweep.
@@ -29,7 +29,7 @@ def command(key: str, storage: Path, as_json: bool) -> None:
         click.echo("\n".join(_lines(found)))
 
 
-def describe(storage: Path, key: str) -> dict[str, Any]:
+def describe(storage: Storage, key: str) -> dict[str, Any]:
     """What is known about a key: its rows, and its artifact with files and metrics.
 
     Raises:
@@ -54,7 +54,7 @@ def describe(storage: Path, key: str) -> dict[str, Any]:
     found: dict[str, Any] = {"key": artifact_key, "rows": rows}
     try:
         manifest = asdict(store.manifest(artifact_key))
-        found["artifact"] = {**manifest, "folder": str(store.folder(artifact_key))}
+        found["artifact"] = {**manifest, "folder": store.where(artifact_key)}
     except MissingArtifact:
         if not rows:
             raise ValueError(

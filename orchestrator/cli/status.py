@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger, ledgers
 
 
@@ -15,7 +15,7 @@ from orchestrator.storage.ledger import Ledger, ledgers
 @click.argument("sweep", required=False)
 @storage_option
 @json_option
-def command(sweep: str | None, storage: Path, as_json: bool) -> None:
+def command(sweep: str | None, storage: Storage, as_json: bool) -> None:
     """Show the sweeps of a storage folder and how far they are."""
     from orchestrator.status import sweep_status
 

@@ -6,13 +6,12 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
 
 import click
 
 from orchestrator.cli.options import find_sweep, storage_option
 from orchestrator.errors import MachineError
-from orchestrator.storage.lock import holder_of
+from orchestrator.storage.address import Storage
 
 
 @click.command("stop")
@@ -21,11 +20,10 @@ from orchestrator.storage.lock import holder_of
 @click.option(
     "--wait", "wait_seconds", type=float, default=30.0, show_default=True, help="Seconds to wait for its end."
 )
-def command(sweep: str | None, storage: Path, wait_seconds: float) -> int:
+def command(sweep: str | None, storage: Storage, wait_seconds: float) -> int:
     """End a running sweep in order, as Ctrl-C in its terminal would. The sweep command goes on with it later."""
     ledger = find_sweep(storage, sweep)
-    lock = ledger.folder / "lock"
-    holder = holder_of(lock)
+    holder = ledger.holder()
     if holder is None:
         click.echo(f"{ledger.name} is not running.")
         return 0
@@ -37,7 +35,7 @@ def command(sweep: str | None, storage: Path, wait_seconds: float) -> int:
     os.kill(int(holder["pid"]), signal.SIGTERM)
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline:
-        if holder_of(lock) is None:
+        if ledger.holder() is None:
             click.echo(f"{ledger.name} has ended. Go on with it by the command that started it.")
             return 0
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The storage folder: what the store does there is really done once, in a folder that is removed again."""
+"""The storage: what the store does there is really done once, in a folder or an object that is removed again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from orchestrator.doctor.bucket import check_bucket, clock_ahead
 from orchestrator.doctor.findings import Checked, Finding, gigabytes
-from orchestrator.storage.store import require_folder
+from orchestrator.errors import StorageError
+from orchestrator.storage.address import Storage, absolute, is_bucket
+from orchestrator.storage.places import place_of
 
 PROBE_BYTES = 2**20
 SLOW_SECONDS = 2.0
@@ -20,15 +23,20 @@ LEAST_DISK_BYTES = 5e9
 CLOCK_SECONDS = 30.0
 
 
-def check_storage(storage: Path) -> Checked:
+def check_storage(storage: Storage) -> Checked:
     """Write, sync, link, replace and lock a file, as the store and the ledger do."""
+    if is_bucket(storage):
+        return check_bucket(storage)
+    storage = Path(storage)
     started = time.perf_counter()
     try:
-        require_folder(storage)
+        absolute(storage)
         with _probe_folder(storage) as folder:
             _write_and_commit(folder)
     except ValueError as error:
-        return Checked(findings=(_finding(str(error), "Name a folder with --storage or ORCHESTRATOR_STORAGE."),))
+        return Checked(
+            findings=(_finding(str(error), "Name a folder or a bucket with --storage or ORCHESTRATOR_STORAGE."),)
+        )
     except _Refused as refused:
         return Checked(findings=(_finding(f"{storage} {refused}", "Name a folder on another disk with --storage."),))
     except OSError as error:
@@ -50,28 +58,29 @@ def check_storage(storage: Path) -> Checked:
     return Checked(facts=facts)
 
 
-def check_disk(storage: Path) -> Checked:
-    """Room for checkpoints and decoded images."""
-    free = shutil.disk_usage(nearest_folder(storage)).free
+def check_disk(storage: Storage) -> Checked:
+    """Room for checkpoints and decoded images, or for the copies of what lies in a bucket."""
+    folder = place_of(storage).local
+    free = shutil.disk_usage(nearest_folder(folder)).free
     facts = {"disk_free_bytes": free}
     if free >= LEAST_DISK_BYTES:
         return Checked(facts=facts)
-    message = f"The disk of {storage} has {gigabytes(free)} left; a sweep wants {gigabytes(LEAST_DISK_BYTES)} at least."
-    remedy = "Free some (`orchestrator delete` removes an old sweep), or name another disk with --storage."
+    message = f"The disk of {folder} has {gigabytes(free)} left; a sweep wants {gigabytes(LEAST_DISK_BYTES)} at least."
+    remedy = (
+        "Free some (`orchestrator delete` removes an old sweep), or name another disk with --storage; "
+        "copies of a bucket lie in ORCHESTRATOR_CACHE."
+    )
     return Checked(facts=facts, findings=(Finding(kind="disk", message=message, remedy=remedy),))
 
 
-def check_clock(storage: Path) -> Checked:
+def check_clock(storage: Storage) -> Checked:
     """The clock agrees with that of the storage's file system, and has not gone back behind the last sweep."""
     now = time.time()
-    ahead = {"the sweeps that lie in the storage": _newest_sweep(storage) - now}
-    try:
-        with _probe_folder(storage) as folder:
-            (folder / "now").write_bytes(b"")
-            ahead["the storage's file system"] = (folder / "now").stat().st_mtime - time.time()
-            behind = -ahead["the storage's file system"]
-    except OSError:
-        behind = 0.0  # the storage check tells it
+    ahead: dict[str, float] = {}
+    with suppress(OSError, StorageError):  # the storage check tells it
+        ahead["the sweeps that lie in the storage"] = _newest_sweep(storage) - now
+        ahead["the storage"] = clock_ahead(storage) if is_bucket(storage) else _folder_ahead(Path(storage))
+    behind = -ahead.get("the storage", 0.0)
     facts = {"clock": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))}
     remedy = "Set the clock (timedatectl set-ntp true); audits compare the times of epochs."
     findings = [
@@ -82,7 +91,7 @@ def check_clock(storage: Path) -> Checked:
         if seconds > CLOCK_SECONDS
     ]
     if behind > CLOCK_SECONDS:
-        message = f"This machine's clock is {behind:,.0f} s ahead of that of the storage's file system."
+        message = f"This machine's clock is {behind:,.0f} s ahead of that of the storage."
         findings.append(Finding(kind="clock", message=message, remedy=remedy))
     return Checked(facts=facts, findings=tuple(findings))
 
@@ -133,9 +142,14 @@ def _write_and_commit(folder: Path) -> None:
             raise _Refused(f"allows no lock ({error.strerror}), so that two drivers could run one sweep.") from error
 
 
-def _newest_sweep(storage: Path) -> float:
-    times = [path.stat().st_mtime for path in (storage / "sweeps").glob("*/sweep.json")]
-    return max(times, default=0.0)
+def _newest_sweep(storage: Storage) -> float:
+    return place_of(storage).modified("sweeps/*/sweep.json")
+
+
+def _folder_ahead(storage: Path) -> float:
+    with _probe_folder(storage) as folder:
+        (folder / "now").write_bytes(b"")
+        return (folder / "now").stat().st_mtime - time.time()
 
 
 def _finding(message: str, remedy: str) -> Finding:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from orchestrator.doctor.findings import Checked, Finding
 from orchestrator.errors import StorageError, TrackingError
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger, ledgers
 from orchestrator.tracking.mirror import pending
 from orchestrator.tracking.mlflow import require_answer, tracking_uri, without_password
 
 
-def check_tracking(storage: Path, env: Mapping[str, str] = os.environ) -> Checked:
+def check_tracking(storage: Storage, env: Mapping[str, str] = os.environ) -> Checked:
     """The tracking server answers, or the database in the storage folder can be used."""
     uri = tracking_uri(storage, env)
     facts = {"tracking": without_password(uri)}
@@ -42,7 +43,7 @@ def check_weights(env: Mapping[str, str] = os.environ) -> Checked:
     return Checked(facts={"weights": str(folder), "weight_files": files})
 
 
-def check_sweeps(storage: Path) -> Checked:
+def check_sweeps(storage: Storage) -> Checked:
     """Ledgers can be read; sweeps that were left unfinished are told."""
     notes: list[str] = []
     findings: list[Finding] = []

@@ -58,7 +58,7 @@ def load_stored_posterior(store: Store, key: str) -> Posterior:
 
     from trainables.posthoc.posterior import load_posterior
 
-    return load_posterior(load_file(store.folder(key) / "tensors.safetensors"))
+    return load_posterior(load_file(store.file(key, "tensors.safetensors")))
 
 
 def _fitted(store: Store, network: str) -> float:

@@ -50,7 +50,7 @@ class ExternalFolder:
         """Content of its files, then of its patients where they are known."""
         from trainables.data.external import external_fingerprints
 
-        return external_fingerprints(self.listing, self.store.root / "cache" / "fingerprints.json")
+        return external_fingerprints(self.listing, self.store.local / "cache" / "fingerprints.json")
 
     @property
     def patients(self) -> int | None:

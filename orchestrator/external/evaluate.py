@@ -15,6 +15,7 @@ from orchestrator.external.data_folder import ExternalFolder, on_disk
 from orchestrator.external.evaluation import Evaluation, ExternalData
 from orchestrator.external.passes import compute_pass, pass_key
 from orchestrator.network import StoredNetwork
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from trainables.data.prepare import DataSource
@@ -39,7 +40,7 @@ class _Plan:
 
 
 def evaluate(
-    storage: Path | str,
+    storage: Storage,
     sweep: str,
     data: Path | str,
     *,
@@ -81,7 +82,7 @@ def evaluate(
     return replace(found, remarks=(*found.remarks, *_remarks_of_today(store, ledger)))
 
 
-def known_sweep(storage: Path | str, name: str) -> Ledger:
+def known_sweep(storage: Storage, name: str) -> Ledger:
     """The ledger of a sweep.
 
     Raises:

@@ -21,6 +21,7 @@ from orchestrator.external.explanation import (
     write_pictures,
 )
 from orchestrator.external.predict import Progress, SweepPredictor, load_predictor
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from trainables.data.any_folder import find_images
@@ -54,7 +55,7 @@ class _Call:
 
 
 def explain(
-    storage: Path | str,
+    storage: Storage,
     sweep: str,
     places: Sequence[Path | str],
     *,

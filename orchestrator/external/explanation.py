@@ -159,7 +159,7 @@ def load_maps(store: Store, key: str, weights: Sequence[int]) -> tuple[NDArray[n
     import numpy as np
     from safetensors.numpy import load_file
 
-    arrays = load_file(store.folder(key) / TENSORS)
+    arrays = load_file(store.file(key, TENSORS))
     return arrays["pixels"], np.repeat(arrays["maps"].astype(np.float32), weights, axis=0)
 
 

@@ -15,6 +15,7 @@ from orchestrator.external.chosen import Chosen, ensembles, networks
 from orchestrator.external.evaluate import known_sweep
 from orchestrator.external.passes import classifier_of
 from orchestrator.network import StoredNetwork
+from orchestrator.storage.address import Storage
 from orchestrator.storage.store import Store
 from trainables.data.any_folder import FoundImages, decode_some, find_images
 from trainables.data.problems import BadImage, several
@@ -72,7 +73,7 @@ class Detection:
 
 
 def detect(
-    storage: Path | str,
+    storage: Storage,
     sweep: str,
     place: Path | str,
     *,

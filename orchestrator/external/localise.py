@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 from orchestrator.external.chosen import best_network, named
 from orchestrator.network import StoredNetwork
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 
 
 def localise_against(
-    storage: Path,
+    storage: Storage,
     sweep: str,
     folder: Path,
     *,

@@ -54,14 +54,14 @@ def load_predictions(store: Store, key: str) -> AnyPredictions:
     """The logits of a pass, one member for each head of the network."""
     from trainables.multilabel import load_predictions as load
 
-    return load(store.folder(key) / PREDICTIONS)
+    return load(store.file(key, PREDICTIONS))
 
 
 def load_features(store: Store, key: str) -> Tensor:
     """The penultimate features of a pass, rows as in its predictions."""
     from safetensors.torch import load_file
 
-    path: Path = store.folder(key) / FEATURES
+    path: Path = store.file(key, FEATURES)
     return load_file(path)["features"]
 
 

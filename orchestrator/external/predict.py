@@ -13,6 +13,7 @@ from orchestrator.external.chosen import Chosen, best_network, named
 from orchestrator.external.evaluate import known_sweep
 from orchestrator.external.passes import classifier_of
 from orchestrator.network import StoredNetwork
+from orchestrator.storage.address import Storage
 from orchestrator.storage.store import Store
 from trainables.data.any_folder import FoundImages, find_images
 from trainables.data.problems import BadImage, several
@@ -40,7 +41,7 @@ class SweepPredictor(Predictor):
 
 
 def predict(
-    storage: Path | str,
+    storage: Storage,
     sweep: str,
     place: Path | str,
     *,

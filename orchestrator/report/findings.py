@@ -127,7 +127,7 @@ class Findings:
         if key is None:
             return None
         try:
-            path = self.store.folder(key) / name
+            path = self.store.file(key, name)
         except MissingArtifact:
             return None
         return path if path.is_file() else None

@@ -29,8 +29,9 @@ from orchestrator.report.stability import stability_tables
 from orchestrator.report.statistics import statistics_of
 from orchestrator.report.text import number_text, plural, short_text, time_text
 from orchestrator.report.trials import headings, table_rows
+from orchestrator.storage.files import replace
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import Store, replace
+from orchestrator.storage.store import Store
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,29 +1,27 @@
 """Artifacts by key: written in a folder of the attempt's own, committed by a manifest that only one attempt can create.
 
-An artifact without a manifest does not exist. The manifest names the attempt that holds the files; it is created by a
-link that fails when there is one already, so that of two writers of one key exactly one commits, and a writer that was
-given up long ago cannot replace what others have read. Nothing is ever renamed over something else.
+An artifact without a manifest does not exist. The manifest names the attempt that holds the files; it is created in a
+way that fails when there is one already (a link in a folder, a conditional write in a bucket), so that of two writers of
+one key exactly one commits, and a writer that was given up long ago cannot replace what others have read. Nothing is ever
+renamed over something else.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import secrets
-import shutil
-import socket
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import StorageError
+from orchestrator.storage.address import Storage, is_plain
+from orchestrator.storage.attempt import MANIFEST, STARTED, Attempt
+from orchestrator.storage.places import place_of
 
-MANIFEST = "manifest.json"
-STARTED = "started.json"
 THINNED = "thinned.txt"
+LOOKED_UP_AT_ONCE = 16
 
 
 class MissingArtifact(StorageError):
@@ -50,92 +48,64 @@ class Manifest:
     committed_at: float
 
 
-class Attempt:
-    """A folder in which one writer puts the files of one artifact."""
-
-    def __init__(self, home: Path, key: str) -> None:
-        self.key = key
-        self._home = home
-        self.started_at = time.time()
-        self.name = f"attempt-{int(self.started_at * 1000):013d}-{secrets.token_hex(4)}"
-        self.folder = home / self.name
-        try:
-            self.folder.mkdir(parents=True)
-            started = {"started_at": self.started_at, "host": socket.gethostname(), "pid": os.getpid()}
-            (self.folder / STARTED).write_text(json.dumps(started))
-        except OSError as error:
-            raise StorageError(
-                f"{self.folder} cannot be written: {error}. Free the disk or choose --storage."
-            ) from error
-
-    def commit(self, meta: Mapping[str, Any]) -> bool:
-        """Make the files the artifact.
-
-        Returns:
-            False if another attempt was committed first; the files of this one are then removed.
-        """
-        if (self._home / MANIFEST).exists():
-            self.abandon()
-            return False
-        try:
-            files = {path.name: _describe(path) for path in sorted(self.folder.iterdir()) if path.name != STARTED}
-        except FileNotFoundError:
-            if not (self._home / MANIFEST).exists():
-                raise
-            self.abandon()  # the one that committed a moment ago has cleared this attempt away
-            return False
-        manifest = {
-            "key": self.key,
-            "attempt": self.name,
-            "files": files,
-            "meta": dict(meta),
-            "started_at": self.started_at,
-            "committed_at": time.time(),
-        }
-        if write_once(self._home / MANIFEST, json.dumps(manifest, allow_nan=False)):
-            self._clear_others()
-            return True
-        self.abandon()
-        return False
-
-    def abandon(self) -> None:
-        """Remove the files; the note that the attempt was made stays for the audit."""
-        _clear(self.folder)
-
-    def _clear_others(self) -> None:
-        """Free the disk of what killed writers have left. One that still lives cannot commit any more."""
-        for folder in self._home.glob("attempt-*"):
-            if folder != self.folder:
-                _clear(folder)
-
-
 class Store:
-    """Artifacts in a folder that every worker sees under the same path.
+    """Artifacts in a folder that every worker sees under the same path, or in a bucket.
 
     Args:
-        root: the storage folder; artifacts live in `root/artifacts`.
+        storage: the storage folder or the bucket's address; artifacts live in `artifacts` below it.
+
+    Attributes:
+        root: names the storage in any process.
+        local: folder of this machine for what need not be shared.
+        remote: whether files are copied to this machine before they are read.
     """
 
-    def __init__(self, root: Path | str) -> None:
-        self.root = Path(root).absolute()
-        self._artifacts = self.root / "artifacts"
+    def __init__(self, storage: Storage) -> None:
+        self._place = place_of(storage)
+        self.root = self._place.storage
+        self.local = self._place.local
+        self.remote = self._place.remote
+        self._dropped: dict[str, set[str]] = {}
+        self._manifests: dict[str, Manifest] = {}  # of a bucket: each is a call away, and does not change
 
     def begin(self, key: str) -> Attempt:
         """Start writing an artifact. A manifest whose files are gone or cut short is taken back for that."""
-        manifest = self._home(key) / MANIFEST
-        if manifest.is_file() and not self.exists(key):
-            manifest.unlink(missing_ok=True)
-        return Attempt(self._home(key), key)
+        home = self._home(key)
+        self._manifests.pop(key, None)
+        try:
+            text = self._place.read(f"{home}/{MANIFEST}")
+        except OSError:
+            return Attempt(self._place, home, key)
+        if not self.exists(key):
+            self._place.remove(f"{home}/{MANIFEST}", text)
+        return Attempt(self._place, home, key)
 
     def exists(self, key: str) -> bool:
         """Whether the artifact is committed and its files are all there in full length."""
+        was_known = key in self._manifests
+        if self._is_whole(key):
+            return True
+        # it may have been made again since it was read here
+        return was_known and self._manifests.pop(key, None) is not None and self._is_whole(key)
+
+    def _is_whole(self, key: str) -> bool:
         try:
             manifest = self.manifest(key)
         except MissingArtifact:
             return False
-        folder = self._home(key) / manifest.attempt
-        thinned = _read_lines(folder / THINNED)
-        return all(name in thinned or _size(folder / name) == entry["bytes"] for name, entry in manifest.files.items())
+        folder = f"{self._home(key)}/{manifest.attempt}"
+        lacking = self._place.lacking(folder, {name: entry["bytes"] for name, entry in manifest.files.items()})
+        return not lacking or lacking <= self._thinned(folder)
+
+    def present(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that exist; a bucket is asked for several at once."""
+        wanted = list(keys)
+        if not self.remote:
+            return {key for key in wanted if self.exists(key)}
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(LOOKED_UP_AT_ONCE) as pool:
+            return {key for key, there in zip(wanted, pool.map(self.exists, wanted), strict=True) if there}
 
     def manifest(self, key: str) -> Manifest:
         """Read what is committed under a key.
@@ -143,156 +113,107 @@ class Store:
         Raises:
             MissingArtifact: nothing is.
         """
+        if (known := self._manifests.get(key)) is not None:
+            return known
+        if not key:
+            raise MissingArtifact("An artifact without a key is nowhere: what names it was not computed yet.")
+        name = f"{self._home(key)}/{MANIFEST}"
         try:
-            plain = json.loads((self._home(key) / MANIFEST).read_text())
-            return Manifest(**plain)
+            found = _checked(Manifest(**json.loads(self._place.read(name))))
         except (FileNotFoundError, NotADirectoryError):
             raise MissingArtifact(f"{key} is not in {self.root}. It was not computed yet, or deleted.") from None
         except (OSError, ValueError, TypeError) as error:
             raise StorageError(
-                f"{self._home(key) / MANIFEST} cannot be read: {error}. Delete that file to have {key} computed again."
+                f"{self._place.where(name)} cannot be read: {error}. Delete that file to have {key} computed again."
             ) from error
+        if self.remote:
+            self._manifests[key] = found
+        return found
 
     def folder(self, key: str) -> Path:
-        """Folder with the files of a committed artifact."""
-        return self._home(key) / self.manifest(key).attempt
+        """Folder on this machine with the files of a committed artifact."""
+        manifest = self.manifest(key)
+        return self._place.fetch(f"{self._home(key)}/{manifest.attempt}", manifest.files)
+
+    def file(self, key: str, name: str) -> Path:
+        """One file of a committed artifact, on this machine; of a bucket nothing else is copied for it."""
+        manifest = self.manifest(key)
+        wanted = {name: manifest.files[name]} if name in manifest.files else {}
+        return self._place.fetch(f"{self._home(key)}/{manifest.attempt}", wanted) / name
+
+    def where(self, key: str) -> str:
+        """Where the files of a committed artifact lie, for people."""
+        return self._place.where(f"{self._home(key)}/{self.manifest(key).attempt}")
 
     def steps(self, key: str) -> list[str]:
         """Keys of the committed steps of a chain, in order."""
-        home = self._home(key)
-        names = sorted(path.parent.name for path in home.glob(f"*/{MANIFEST}")) if home.is_dir() else []
-        return [f"{key}/{name}" for name in names]
+        return [f"{key}/{_folder_of(name)}" for name in self._place.find(f"{self._home(key)}/*/{MANIFEST}")]
 
     def thin(self, key: str, names: tuple[str, ...]) -> None:
         """Drop files of a committed artifact that nobody needs any more; its manifest stays."""
-        folder = self.folder(key)
-        replace(folder / THINNED, "\n".join(sorted({*_read_lines(folder / THINNED), *names})))
+        if self._dropped.get(key, set()).issuperset(names):
+            return
+        folder = f"{self._home(key)}/{self.manifest(key).attempt}"
+        dropped = {*self._thinned(folder), *names}
+        self._place.write(f"{folder}/{THINNED}", "\n".join(sorted(dropped)))
         for name in names:
-            (folder / name).unlink(missing_ok=True)
+            self._place.remove(f"{folder}/{name}")
+        self._dropped[key] = dropped
 
     def keys(self, kind: str) -> list[str]:
         """Keys of a kind that are committed."""
-        home = self._artifacts / kind
-        return sorted(path.parent.name for path in home.glob(f"*/{MANIFEST}")) if home.is_dir() else []
+        return [_folder_of(name) for name in self._place.find(f"artifacts/{kind}/*/{MANIFEST}")]
 
     def attempts(self, key: str) -> Iterator[tuple[str, float]]:
         """Name and start of every attempt at a key, committed or not."""
-        for path in sorted(self._home(key).glob(f"attempt-*/{STARTED}")):
+        for name, text in self._place.read_all(f"{self._home(key)}/attempt-*/{STARTED}").items():
             try:
-                yield path.parent.name, float(json.loads(path.read_text())["started_at"])
-            except (OSError, ValueError, KeyError):
+                yield _folder_of(name), float(json.loads(text)["started_at"])
+            except (ValueError, KeyError):
                 continue  # killed while writing the note: it had not begun
 
     def delete(self, key: str) -> None:
         """Remove an artifact: first its manifest, so that it is gone before its files are."""
         home = self._home(key)
-        (home / MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(home, ignore_errors=True)
+        self._manifests.pop(key, None)
+        self._place.remove(f"{home}/{MANIFEST}")
+        self._place.remove_all(home)
 
     def size(self, key: str) -> int:
-        """Bytes on disk of everything under a key, attempts that came to nothing included."""
-        return sum(path.stat().st_size for path in self._home(key).rglob("*") if path.is_file())
+        """Bytes in the storage of everything under a key, attempts that came to nothing included."""
+        return self._place.bytes(self._home(key))
 
     def damaged(self, key: str) -> list[str]:
         """Names of the files whose content is not what the manifest says."""
         manifest = self.manifest(key)
-        folder = self._home(key) / manifest.attempt
-        present = {name: entry for name, entry in manifest.files.items() if (folder / name).exists()}
-        return [name for name, entry in present.items() if _describe(folder / name)["sha256"] != entry["sha256"]]
+        folder = f"{self._home(key)}/{manifest.attempt}"
+        found = {name: self._place.digest(f"{folder}/{name}") for name in manifest.files}
+        return [name for name, digest in found.items() if digest not in (None, manifest.files[name]["sha256"])]
 
-    def _home(self, key: str) -> Path:
-        if ".." in key or key.startswith("/"):
+    def turn(self, name: str) -> AbstractContextManager[None]:
+        """Hold a lock while an artifact is built that several processes may ask for at once."""
+        return self._place.turn(name)
+
+    def _home(self, key: str) -> str:
+        if ".." in key or not is_plain(key):
             raise ValueError(f"{key!r} is no key: it would leave the store.")
-        return self._artifacts / key.split("-", 1)[0] / key
+        return f"artifacts/{key.split('-', 1)[0]}/{key}"
+
+    def _thinned(self, folder: str) -> set[str]:
+        try:
+            return set(self._place.read(f"{folder}/{THINNED}").split("\n"))
+        except FileNotFoundError:
+            return set()
 
 
-def require_folder(storage: Path) -> None:
-    """Refuse a storage that is the address of an object store.
-
-    Raises:
-        ValueError: with the way out.
-    """
-    if ":/" in str(storage):
-        raise ValueError(
-            f"--storage {storage}: only folders are supported, on this machine or on a file system that every node mounts "
-            "(NFS, EFS). Name such a folder."
-        )
+def _checked(manifest: Manifest) -> Manifest:
+    """Refuse names that would lead out of the attempt's folder: the file may have been written by anybody."""
+    for name in (manifest.attempt, *manifest.files):
+        if "/" in name or "\\" in name or name in ("", ".", ".."):
+            raise ValueError(f"it names the file {name!r}, which would leave the store")
+    return manifest
 
 
-def require_writable(storage: Path) -> None:
-    """Refuse a storage folder that cannot be written, before anything is computed.
-
-    Raises:
-        StorageError: with the reason.
-    """
-    probe = storage / f".writable-{secrets.token_hex(4)}"
-    try:
-        storage.mkdir(parents=True, exist_ok=True)
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        raise StorageError(
-            f"The storage folder {storage} cannot be written: {error.strerror or error}. Name another one with --storage."
-        ) from None
-
-
-def write_once(path: Path, text: str) -> bool:
-    """Create a file with its whole content, or leave the one that is there.
-
-    Returns:
-        Whether this call created it.
-    """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with draft.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error}. Free the disk or choose --storage.") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return True
-
-
-def replace(path: Path, text: str) -> None:
-    """Give a file new content at once: readers see the old or the new, never a part."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text)
-        draft.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error}. Free the disk or choose --storage.") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _clear(attempt: Path) -> None:
-    """Remove the files of an attempt that came to nothing, all but the note that it was made."""
-    for path in attempt.iterdir():
-        if path.name != STARTED:
-            path.unlink(missing_ok=True)
-
-
-def _read_lines(path: Path) -> set[str]:
-    try:
-        return set(path.read_text().split("\n"))
-    except FileNotFoundError:
-        return set()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
-
-
-def _describe(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}
+def _folder_of(name: str) -> str:
+    """`epoch-0001` of `.../epoch-0001/manifest.json`."""
+    return name.rsplit("/", 2)[-2]

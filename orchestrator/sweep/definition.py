@@ -99,7 +99,7 @@ def _refusal(ledger: Ledger, before: Mapping[str, Any], wanted: Mapping[str, Any
         for name in differences
     ]
     return (
-        f"The name {ledger.name!r} belongs to another sweep in {ledger.folder.parent.parent} ({'; '.join(told)}). Nothing was "
+        f"The name {ledger.name!r} belongs to another sweep in {ledger.storage} ({'; '.join(told)}). Nothing was "
         "changed. Give this one another --name, or start it as it was started before."
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.executors.protocol import Executor
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger, SweepState
 from orchestrator.storage.store import Store
 from orchestrator.sweep.definition import define, require_same, settle
@@ -55,7 +55,7 @@ class Launch:
         sweep: the experiment, with the user's options in it.
         overrides: values fixed by the user.
         name: name of the sweep in the storage.
-        storage: the storage folder.
+        storage: the storage folder, or a bucket's address.
         source: where the data files lie.
         concurrent: trials at once, or None for as many as fit.
         stopped_too: also run post-hoc tasks on trials that the scheduler stopped.
@@ -68,7 +68,7 @@ class Launch:
     sweep: Sweep
     overrides: Overrides
     name: str
-    storage: Path
+    storage: Storage
     source: DataSource = field(default_factory=DataSource)
     concurrent: int | None = None
     stopped_too: bool = False

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.data import counts_text, left_out
 from orchestrator.errors import StorageError
-from orchestrator.storage.lock import building
 from orchestrator.storage.store import Store
 from orchestrator.trial import weights_folder
 from trainables.spec import (
@@ -134,7 +133,7 @@ class Preparation:
         name = listing_name(spec)
         if name not in self._files:
             listing = list_images(spec, self.source)
-            self._files[name] = listing, fingerprints(listing, self.store.root / "cache" / "fingerprints.json")
+            self._files[name] = listing, fingerprints(listing, self.store.local / "cache" / "fingerprints.json")
         return self._files[name]
 
     def _make(self, spec: DataSpec, split: Split, key: str) -> None:
@@ -172,7 +171,7 @@ class Preparation:
 
     def _build(self, key: str, meta: dict[str, Any], fill: Callable[[Path], None]) -> None:
         """Fill and commit an artifact; of several processes that ask at once, one does it and the others wait."""
-        with building(self.store.root / "cache" / "building" / key):
+        with self.store.turn(key):
             if self.store.exists(key):
                 return
             attempt = self.store.begin(key)

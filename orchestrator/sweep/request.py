@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from orchestrator.storage.address import Storage, absolute
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import require_folder
 from orchestrator.sweep.launch import Launch, sample_specs
 from search_spaces.grid import points
 from search_spaces.objective import Objective, usual_mode
@@ -40,7 +40,7 @@ SWEEP_KEYS = (
 def build_launch(
     space: str,
     *,
-    storage: Path,
+    storage: Storage,
     name: str | None = None,
     data: Path | None = None,
     patients: Path | None = None,
@@ -62,7 +62,7 @@ def build_launch(
     Raises:
         ValueError: an option that is unknown, out of range, or does not go with the others.
     """
-    require_folder(storage)
+    storage = absolute(storage)
     sweep = paper = load_sweep(space)
     if scale == "small":
         sweep = in_small(sweep, embedded=data is None)
@@ -88,7 +88,7 @@ def build_launch(
         sweep=sweep,
         overrides=overrides,
         name=_checked_name(name or sweep.name),
-        storage=storage.absolute(),
+        storage=storage,
         source=DataSource(root=data, patients=patients, on_bad_image=on_bad_image),
         concurrent=concurrent,
         stopped_too=stopped_too,
@@ -140,7 +140,7 @@ def relaunch(
     given = definition["request"]
     return build_launch(
         given["space"],
-        storage=ledger.folder.parent.parent,
+        storage=ledger.storage,
         name=ledger.name,
         data=Path(given["data"]) if given["data"] else None,
         patients=Path(given["patients"]) if given["patients"] else None,

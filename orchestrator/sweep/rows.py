@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Literal
 
 from orchestrator.results import of_networks
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Row
 from orchestrator.sweep.preparation import Preparation, named_folder
 from orchestrator.trial import TrialJob, weights_folder
@@ -71,7 +71,7 @@ def missing_members(preparation: Preparation, rows: Iterable[Row], best: Row | N
     return missing
 
 
-def job_of(row: Row, sweep: Sweep, storage: Path, *, until: int = 0, keep_every: int = 0) -> TrialJob:
+def job_of(row: Row, sweep: Sweep, storage: Storage, *, until: int = 0, keep_every: int = 0) -> TrialJob:
     """What a worker gets.
 
     Args:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.errors import TrackingError
 from orchestrator.executors.protocol import Executor
 from orchestrator.progress import Progress
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import Store, require_writable
+from orchestrator.storage.places import place_of
+from orchestrator.storage.store import Store
 from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
 from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending, pending
@@ -58,7 +59,7 @@ def run_with_everything(
         ValueError: a mistake in the call; nothing was changed.
         MachineError: storage, cluster or another driver is in the way.
     """
-    require_writable(launch.storage)
+    place_of(launch.storage).require_writable()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with Interrupts(own_process=own_process) as interrupts:
         chosen = executor or make_executor(address, inline)
@@ -86,7 +87,7 @@ def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: b
     return Session(ended=ended, tracking_problem=arrival.message)
 
 
-def bring_up_to_date(storage: Path, name: str) -> str:
+def bring_up_to_date(storage: Storage, name: str) -> str:
     """Bring the tracking server to what the ledger says, now.
 
     Returns:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.errors import TrackingError
+from orchestrator.storage.files import replace
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import Store, replace
+from orchestrator.storage.store import Store
 from orchestrator.tracking.protocol import DIGEST_TAG, RunUpdate, Tracker
 from orchestrator.tracking.sweep_runs import SweepRuns
 
@@ -131,17 +132,17 @@ def _whole(tracker: Tracker, updates: list[RunUpdate]) -> str:
 
 def mark_pending(ledger: Ledger, message: str) -> None:
     """Note in the sweep's folder that the server lacks something."""
-    replace(ledger.folder / MARKER, message)
+    ledger.note(MARKER, message)
 
 
 def clear_pending(ledger: Ledger) -> None:
     """Note that everything has arrived."""
-    (ledger.folder / MARKER).unlink(missing_ok=True)
+    ledger.note(MARKER, "")
 
 
 def pending(ledger: Ledger) -> str:
     """Why the server lacks something of the sweep; empty if it does not."""
-    return _read(ledger.folder / MARKER)
+    return ledger.noted(MARKER)
 
 
 def forget_arrival(ledger: Ledger) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.errors import MachineError, StorageError, TrackingError
+from orchestrator.storage.address import Storage, absolute
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 
@@ -32,9 +33,9 @@ class MirrorProcess:
         name: of the sweep.
     """
 
-    def __init__(self, storage: Path, name: str) -> None:
+    def __init__(self, storage: Storage, name: str) -> None:
         self.ledger = Ledger(storage, name)
-        self._storage = storage.absolute()
+        self._storage = absolute(storage)
         self._process: subprocess.Popen[str] | None = None
 
     def sync(self) -> int:
@@ -96,7 +97,7 @@ def main(storage: str, name: str) -> None:
         signal.signal(number, signal.SIG_IGN)  # the driver's; it says when this process ends
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what libraries print is no answer
-    mirror = Mirror(functools.partial(open_tracker, Path(storage), name), Store(storage), Ledger(storage, name))
+    mirror = Mirror(functools.partial(open_tracker, storage, name), Store(storage), Ledger(storage, name))
     orders: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     while True:

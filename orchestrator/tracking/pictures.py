@@ -61,7 +61,7 @@ def maps_pictures(store: Store, network: str, key: str, name: str) -> dict[str, 
             from orchestrator.figures.member_files import maps_picture
 
             classes = store.manifest(network).meta["classes"]
-            return maps_picture(part, load_tensors(store.folder(key) / TENSORS), classes, name)
+            return maps_picture(part, load_tensors(store.file(key, TENSORS)), classes, name)
 
         return _picture(f"{key}-{part}", draw)
 
@@ -129,7 +129,7 @@ def _of_reliability(store: Store, files: Mapping[str, tuple[str, str]], title: s
     def draw() -> bytes:
         from orchestrator.figures.files import reliability_diagrams
 
-        curves = {label: reliability_of_file(store.folder(key) / name) for label, (key, name) in files.items()}
+        curves = {label: reliability_of_file(store.file(key, name)) for label, (key, name) in files.items()}
         return reliability_diagrams(curves, title=f"{title}, {SPLIT}")
 
     return {"figures/reliability.png": _picture("-".join(key for key, _ in files.values()), draw)}
@@ -156,7 +156,7 @@ def _of_doubt(store: Store, key: str, title: str) -> dict[str, Artifact]:
     def draw() -> bytes:
         from orchestrator.figures.files import risk_coverage
 
-        return risk_coverage(load_tensors(store.folder(key) / TENSORS), title=f"{title}, {SPLIT}")
+        return risk_coverage(load_tensors(store.file(key, TENSORS)), title=f"{title}, {SPLIT}")
 
     return {"figures/risk_coverage.png": _picture(f"{key}-doubt", draw)}
 
@@ -168,20 +168,20 @@ def _of_explanations(store: Store, network: str, key: str, name: str) -> dict[st
     def draw_curves() -> bytes:
         from orchestrator.figures.files import perturbation_curves
 
-        return perturbation_curves(load_tensors(store.folder(key) / TENSORS), title=task_label(name))
+        return perturbation_curves(load_tensors(store.file(key, TENSORS)), title=task_label(name))
 
     def draw_maps() -> bytes:
         from orchestrator.figures.files import saliency_grid
 
         classes = store.manifest(network).meta["classes"]
-        return saliency_grid(load_tensors(store.folder(key) / TENSORS), classes, title="truth and prediction")
+        return saliency_grid(load_tensors(store.file(key, TENSORS)), classes, title="truth and prediction")
 
     def draw_overlays() -> bytes:
         from orchestrator.figures.compared import overlays_picture
         from orchestrator.figures.saliency import explained_images
 
         classes = store.manifest(network).meta["classes"]
-        images = list(explained_images(load_tensors(store.folder(key) / TENSORS), classes))
+        images = list(explained_images(load_tensors(store.file(key, TENSORS)), classes))
         return overlays_picture(images, title="Grad-CAM at several opacities")
 
     return {
@@ -200,7 +200,7 @@ def _of_units(store: Store, network: str, key: str, task: AttentiveMaps, title: 
         from orchestrator.figures.attentive import attentive_images
 
         classes = store.manifest(network).meta["classes"]
-        return list(attentive_images(load_tensors(store.folder(key) / TENSORS), classes))
+        return list(attentive_images(load_tensors(store.file(key, TENSORS)), classes))
 
     def draw() -> bytes:
         from orchestrator.figures.attentive import attentive_picture

@@ -143,7 +143,7 @@ class SweepRuns:
         """What is known of a data set: classes, counts, remarks, no names of patients; and which images were left out."""
         if key not in self._data:
             try:
-                plain = json.loads((self._store.folder(key) / "table.json").read_text("utf-8"))
+                plain = json.loads(self._store.file(key, "table.json").read_text("utf-8"))
             except (MissingArtifact, OSError, ValueError):
                 return {}
             told = {name: plain.get(name) for name in ("classes", "patients_known", "remarks", "counts")}

@@ -9,18 +9,34 @@ from contextlib import closing
 from pathlib import Path
 
 from orchestrator.errors import TrackingError
+from orchestrator.storage.address import Storage
+from orchestrator.storage.places import place_of as storage_of
 
 EMBEDDED = "sqlite:///"
 
 
-def tracking_uri(storage: Path | str, env: Mapping[str, str] = os.environ) -> str:
-    """`MLFLOW_TRACKING_URI` if it is set, else the database in the storage folder."""
-    return env.get("MLFLOW_TRACKING_URI") or f"{EMBEDDED}{Path(storage).absolute() / 'mlflow.db'}"
+def tracking_uri(storage: Storage, env: Mapping[str, str] = os.environ) -> str:
+    """`MLFLOW_TRACKING_URI` if it is set, else the database in the storage folder; of a bucket beside this machine's copies."""
+    return env.get("MLFLOW_TRACKING_URI") or f"{EMBEDDED}{storage_of(storage).local / 'mlflow.db'}"
 
 
-def artifact_root(storage: Path | str, uri: str) -> str | None:
+def artifact_root(storage: Storage, uri: str) -> str | None:
     """Folder of the runs' files for the embedded database; None leaves them to the server."""
-    return str(Path(storage).absolute() / "mlartifacts") if uri.startswith(EMBEDDED) else None
+    return str(storage_of(storage).local / "mlartifacts") if uri.startswith(EMBEDDED) else None
+
+
+def runs_elsewhere(storage: Storage, env: Mapping[str, str] = os.environ) -> str:
+    """Why nothing can be said of the runs here; empty where they can be asked for.
+
+    A bucket holds no database: without a server it lies on the machine whose driver ran the sweep.
+    """
+    uri = tracking_uri(storage, env)
+    if not (storage_of(storage).remote and is_absent(uri)):
+        return ""
+    return (
+        f"the MLflow runs are not on this machine ({uri.removeprefix(EMBEDDED)} does not exist), so they are unchecked. Call "
+        "this where the sweep ran, or name a server in MLFLOW_TRACKING_URI for all machines."
+    )
 
 
 def place_of(uri: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger
 from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.limits import within_limits
@@ -149,11 +150,11 @@ class MlflowTracker:
         logged |= new
 
 
-def open_tracker(storage: Path | str, name: str, env: Mapping[str, str] = os.environ) -> MlflowTracker:
+def open_tracker(storage: Storage, name: str, env: Mapping[str, str] = os.environ) -> MlflowTracker:
     """The tracker of a sweep in the storage folder. It connects with its first call.
 
     Args:
-        storage: the storage folder; the embedded database lies there.
+        storage: the storage folder, where the embedded database lies, or a bucket's address.
         name: of the sweep, and of its MLflow experiment.
         env: may name a server in `MLFLOW_TRACKING_URI`.
 

@@ -41,7 +41,9 @@ def test_a_storage_below_a_regular_file_is_found(tmp_path: Path) -> None:
 
 
 def test_a_storage_that_is_no_folder_is_found() -> None:
-    assert "only folders are supported" in message(check_storage(Path("s3://bucket/runs")), "storage")
+    assert "a folder that every node mounts, or an S3 bucket" in message(
+        check_storage(Path("gs://bucket/runs")), "storage"
+    )
 
 
 @pytest.mark.parametrize(
