@@ -132,9 +132,9 @@ class Host:
                 time.sleep(0.02)
             self.outer, self.first = None, 0
 
-    def network(self, *arguments: str) -> None:
+    def network(self, *arguments: str, check: bool = True) -> None:
         """`ip ARGUMENTS` in the host's network."""
-        subprocess.run(["nsenter", "-t", str(self.first), "-n", "ip", *arguments], check=True, capture_output=True)
+        subprocess.run(["nsenter", "-t", str(self.first), "-n", "ip", *arguments], check=check, capture_output=True)
 
     def run(
         self, command: str, *, timeout: float = 60.0, check: bool = True, env: Mapping[str, str] | None = None
@@ -190,7 +190,7 @@ class Lab:
 
     def __post_init__(self) -> None:
         self.shared = self.folder / "shared"
-        self.shared.mkdir(parents=True)
+        self.shared.mkdir(parents=True, exist_ok=True)
         names = [f"{address_of(number)} {'h' + str(number) if number else 'laptop'}" for number in range(10)]
         (self.folder / "hosts").write_text("\n".join(["127.0.0.1 localhost", *names, ""]))
         self.laptop = self._power_on(0)
@@ -204,6 +204,8 @@ class Lab:
     def add(self, number: int) -> Host:
         """A host, or power for one that was off."""
         host = self._power_on(number)
+        # connections that were never closed keep the old link's other end for a while
+        self.laptop.network("link", "del", f"v{number}", check=False)
         self.laptop.network(
             *f"link add v{number} type veth peer name eth0 address 02:00:00:00:00:{number:02x} netns {host.first}".split()
         )

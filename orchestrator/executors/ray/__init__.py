@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import MachineError
 from orchestrator.executors.protocol import Scheduling, TrialSource
+from orchestrator.executors.ray.losses import NodeLosses
 from orchestrator.posthoc import PosthocBatch, PosthocOutcome
 from search_spaces.sweep import Resources
 
@@ -48,6 +49,7 @@ class RayExecutor:
         self._resources = Resources()
         self._pending: dict[Any, PosthocBatch] = {}
         self._scratch: Scratch | None = None
+        self._losses = NodeLosses()
         self._started = False
 
     def start(self, *, concurrent: int | None, resources: Resources) -> int:
@@ -98,7 +100,7 @@ class RayExecutor:
             run_config=tune.RunConfig(
                 name="sweep",
                 storage_path=str(self._scratch.folder),
-                callbacks=[Listener(source)],
+                callbacks=[Listener(source, self._losses)],
                 stop=StopAtInterrupt(source),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -128,6 +130,9 @@ class RayExecutor:
             try:
                 outcomes += ray.get(reference)
             except ray.exceptions.RayError as error:
+                if self._losses.forgive(f"posthoc {batch.name}", f"{type(error).__name__}: {error}"):
+                    self.submit(batch)  # what it had committed is skipped
+                    continue
                 reason = f"The worker died: {str(error).strip().splitlines()[0]}"
                 outcomes += [
                     PosthocOutcome(key=job.key, task=job.task, members=job.members, error=reason) for job in batch.jobs
