@@ -33,6 +33,13 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
+IMPATIENT = {
+    # A node that loses its power closes no connection. Ray waits 7 minutes for the answer to a task that ran there; its
+    # servers refuse to be asked more often than once a minute.
+    "RAY_grpc_client_keepalive_time_ms": "60000",
+    "RAY_grpc_client_keepalive_timeout_ms": "20000",
+}
+
 
 class RayExecutor:
     """Runs trials and tasks on a Ray of its own, or on the cluster at an address.
@@ -58,10 +65,13 @@ class RayExecutor:
         Raises:
             MachineError: no cluster answers at the address, or it is too small for a single trial.
         """
-        for name, value in QUIET.items():
+        for name, value in {**QUIET, **IMPATIENT}.items():
             os.environ.setdefault(name, value)
         import ray
 
+        from orchestrator.executors.ray.messages import keep_off_stdout
+
+        keep_off_stdout()
         self._started = True
         self._resources = resources
         if self._address is None:
