@@ -54,9 +54,10 @@ class Cluster:
         """Ray's head, without CPUs of its own."""
         self._start_ray(self.head, "--head", f"--port={RAY_PORT}", "--num-cpus=0", "--include-dashboard=false", *options)
 
-    def start_worker(self, number: int) -> None:
-        """Ray on a further host."""
-        self._start_ray(self.lab.hosts[number], f"--address={self.head.address}:{RAY_PORT}", f"--num-cpus={self.cpus}")
+    def start_worker(self, number: int, *options: str) -> None:
+        """Ray on a further host; a later option replaces an earlier one."""
+        join = (f"--address={self.head.address}:{RAY_PORT}", f"--num-cpus={self.cpus}")
+        self._start_ray(self.lab.hosts[number], *join, *options)
 
     def _start_ray(self, host: Host, *options: str) -> None:
         ports = [f"--{name}={port}" for name, port in PORTS.items()]
