@@ -67,8 +67,7 @@ def _imported_client() -> Any:
     except (ImportError, AttributeError):
         for name in [each for each in sys.modules if each.split(".")[0] == "mlflow"]:
             sys.modules.pop(name, None)
-
-        raise
+        from mlflow.tracking import MlflowClient
     return MlflowClient
 
 

@@ -207,17 +207,12 @@ def test_an_import_that_was_broken_off_is_made_anew(tmp_path: Path) -> None:
     """Two threads that import at once may leave MLflow half made; the next sync must not find that half."""
     code = f"""
 import sys, types
-from orchestrator.errors import TrackingError
 from orchestrator.tracking.mlflow.client import open_client
 sys.modules["mlflow"] = sys.modules["mlflow.tracking"] = types.ModuleType("mlflow.tracking")
-for attempt in range(2):
-    try:
-        print("got", type(open_client("sqlite:///{tmp_path}/mlflow.db")).__name__)
-    except TrackingError as error:
-        print("refused", "MlflowClient" in str(error))
+print("got", type(open_client("sqlite:///{tmp_path}/mlflow.db")).__name__)
 """
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
-    assert said.stdout.split("\n")[:2] == ["refused True", "got MlflowClient"]
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "got MlflowClient\n"
 
 
 def test_a_file_that_is_no_database_is_told_at_once(tmp_path: Path) -> None:
