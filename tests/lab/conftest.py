@@ -1,4 +1,4 @@
-"""Every test of the lab is marked `lab`, and skipped where there can be none."""
+"""Tests of the lab are skipped where there can be none."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them; whether there can be a lab is found out once."""
+    """Whether there can be a lab is found out once."""
     ours = [item for item in items if HERE in item.path.parents]
     why = missing() if ours else ""
-    for item in ours:
-        item.add_marker(pytest.mark.lab)
-        if why:
-            item.add_marker(pytest.mark.skip(reason=why))
+    for item in ours if why else []:
+        item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from tests.lab.cluster import Cluster
 from tests.lab.hosts import ROOT, SHARED
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
 def examined(cluster: Cluster, env: dict[str, str] | None = None) -> dict[str, set[str]]:

@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.lab.hosts import ROOT, Lab
+
+pytestmark = pytest.mark.lab
 
 
 def reaches(lab: Lab, source: int, target: int) -> bool:

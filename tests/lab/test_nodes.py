@@ -12,7 +12,7 @@ import pytest
 from tests.lab.cluster import HEAD, Cluster
 from tests.lab.sweeps import LabSweep, Start, assert_sound
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 TRAINING = ("fit",)
 POSTHOC = ("evaluation", "temperature", "laplace", "aopc")

@@ -15,7 +15,11 @@ from tests.lab.hosts import SHARED, Host, Lab
 from tests.lab.on_premises import HEAD, WORKERS, lab_yaml, missing_for_jobs, missing_for_ssh, new_token, with_ssh
 from tests.lab.sweeps import NAME, SPACE, TRIALS
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.skipif(bool(missing_for_ssh()), reason=missing_for_ssh() or "-")]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(bool(missing_for_ssh()), reason=missing_for_ssh() or "-"),
+]
 
 FILE = f"{SHARED}/on_premises.yaml"
 JOIN = "import ray; ray.init(address='{address}:6379', logging_level='ERROR'); print('joined')"

@@ -14,7 +14,7 @@ import pytest
 from tests.lab.hosts import Host, Lab
 from tests.lab.sweeps import LabSweep, Start, assert_sound
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
 AWAY_SECONDS = float(os.environ.get("ORCHESTRATOR_LAB_AWAY_SECONDS", "30"))
 ADDRESS = "http://127.0.0.1:5000"
