@@ -43,14 +43,13 @@ def compare(mine: Mapping[str, Any], token: Token, answers: Sequence[Answer]) ->
     """
     nodes = [_judged(mine, token, answer) for answer in answers]
     if not answers:
-        return [Node(node="cluster", checked=(Checked(findings=(_NO_WORKERS,)),))]
+        return [Node(node="cluster", checked=(Checked(notes=(NO_WORKERS,)),))]
     return nodes
 
 
-_NO_WORKERS = Finding(
-    kind="setup",
-    message="The cluster has no node besides this one.",
-    remedy="Start workers; with `ray up` they come when a sweep asks for them, so that this may be right.",
+NO_WORKERS = (
+    "The cluster has no node besides this one. With `ray up` workers come when a sweep asks for them; examine them while "
+    "one runs."
 )
 
 

@@ -32,10 +32,10 @@ def main() -> int:
             return subprocess.run(
                 [*shell, f"mkdir -p {target} && tar -C {target} -xzf -"], stdin=packed.stdout, check=False
             ).returncode
+    mode = f"{source.stat().st_mode & 0o777:o}"
     with source.open("rb") as content:
-        return subprocess.run(
-            [*shell, f"mkdir -p $(dirname {target}) && cat > {target}"], stdin=content, check=False
-        ).returncode
+        write = f"mkdir -p $(dirname {target}) && cat > {target} && chmod {mode} {target}"
+        return subprocess.run([*shell, write], stdin=content, check=False).returncode
 
 
 if __name__ == "__main__":
