@@ -87,7 +87,9 @@ def _on_the_head(cluster: str, space: str | None, arguments: list[str]) -> int:
     """
     file = Path(cluster)
     if not file.is_file():
-        raise ValueError(f"There is no file {cluster}. Name the cluster's file, or http://127.0.0.1:8265 through a tunnel.")
+        raise ValueError(
+            f"There is no file {cluster}. Name the cluster's file, or http://127.0.0.1:8265 through a tunnel."
+        )
     if space and Path(space).is_file():
         there = f"{FOLDER_ON_THE_HEAD}/{Path(space).name}"
         _ray("rsync-up", cluster, str(Path(space).absolute()), there)

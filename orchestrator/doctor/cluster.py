@@ -103,7 +103,9 @@ def _versions(mine: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Finding
             remedy = "Install requirements.lock on every node (`make setup`, or `ray up` again)."
             findings.append(Finding(kind="version", message=message, remedy=remedy))
     if mine.get("code") != facts.get("code"):
-        message = f"The program's code is another one: {facts.get('code')} here, {mine.get('code')} where the driver runs."
+        message = (
+            f"The program's code is another one: {facts.get('code')} here, {mine.get('code')} where the driver runs."
+        )
         remedy = "Send the same code to every node: `ray up cluster.yaml` does it, or check out the same commit."
         findings.append(Finding(kind="code", message=message, remedy=remedy))
     return findings
@@ -125,7 +127,9 @@ def _devices(answer: Answer, facts: Mapping[str, Any]) -> list[Finding]:
     offered, usable = int(answer.resources.get("GPU", 0)), len(facts.get("gpus", []))
     findings = []
     if offered > usable:
-        message = f"Ray offers {offered} GPUs of it, and torch can use {usable}; trials would run on the processor there."
+        message = (
+            f"Ray offers {offered} GPUs of it, and torch can use {usable}; trials would run on the processor there."
+        )
         remedy = "Mend the driver (`nvidia-smi`), or start Ray there with the right --num-gpus."
         findings.append(Finding(kind="device", message=message, remedy=remedy))
     cpus, there = answer.resources.get("CPU", 0), facts.get("cpus", 0)

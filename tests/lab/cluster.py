@@ -23,6 +23,7 @@ ATTEMPTS = 3
 """Ray gives its agents 15 s to start, which a busy machine does not always manage."""
 OBJECT_STORE_BYTES = 100_000_000
 
+
 @dataclass
 class Cluster:
     """Ray on hosts of a lab.
@@ -52,7 +53,9 @@ class Cluster:
 
     def start_head(self, *options: str) -> None:
         """Ray's head, without CPUs of its own."""
-        self._start_ray(self.head, "--head", f"--port={RAY_PORT}", "--num-cpus=0", "--include-dashboard=false", *options)
+        self._start_ray(
+            self.head, "--head", f"--port={RAY_PORT}", "--num-cpus=0", "--include-dashboard=false", *options
+        )
 
     def start_worker(self, number: int, *options: str) -> None:
         """Ray on a further host; a later option replaces an earlier one."""
@@ -86,7 +89,9 @@ class Cluster:
     def living_nodes(self) -> dict[str, str]:
         """Names and Ray's numbers of the hosts that Ray takes for alive."""
         code = "import ray, json; ray.init(address='auto', logging_level='ERROR', log_to_driver=False); "
-        code += "print('nodes:' + json.dumps({n['NodeManagerHostname']: n['NodeID'] for n in ray.nodes() if n['Alive']}))"
+        code += (
+            "print('nodes:' + json.dumps({n['NodeManagerHostname']: n['NodeID'] for n in ray.nodes() if n['Alive']}))"
+        )
         said = self.head.run(f'python -c "{code}"', env=self.env).stdout
         found: dict[str, str] = json.loads(said.rsplit("nodes:", 1)[1])
         return found

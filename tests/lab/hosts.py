@@ -152,16 +152,16 @@ class Host:
             check=False,
             timeout=timeout,
         )
-        assert not check or done.returncode == 0, f"{self.name}: {command}\n{done.returncode}\n{done.stdout}{done.stderr}"
+        assert not check or done.returncode == 0, (
+            f"{self.name}: {command}\n{done.returncode}\n{done.stdout}{done.stderr}"
+        )
         return done
 
     def start(self, command: str, log: Path, *, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """A command in the background, which ends with the host at the latest."""
         with log.open("w") as file:
             inside = self._inside(command, env or {})
-            return subprocess.Popen(
-                inside, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-            )
+            return subprocess.Popen(inside, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
 
     def processes(self, part: str = "") -> list[psutil.Process]:
         """Processes of this host, as the outer machine sees them, whose command line holds a text."""
@@ -211,7 +211,7 @@ class Lab:
         )
         self.laptop.network(*f"link set v{number} master br0 up".split())
         host.network(*f"addr add {host.address}/24 dev eth0".split())
-        host.network(*"link set eth0 up".split())
+        host.network(*["link", "set", "eth0", "up"])
         host.network(*f"route add default via {self.laptop.address}".split())
         return host
 
@@ -254,7 +254,9 @@ def address_of(number: int) -> str:
 
 def environment() -> dict[str, str]:
     """What a log-in on a host gives: nothing of the outer machine's but the paths to the program."""
-    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
+    path = os.pathsep.join(
+        [str(Path(sys.prefix) / "bin"), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    )
     return {
         "HOME": "/root",
         "USER": "root",

@@ -73,9 +73,9 @@ def _furnish(host: Host, key: Path, token: str) -> None:
     (home / ".ray" / "auth_token").write_text(token)
     (home / ".ray" / "auth_token").chmod(0o600)
     lines = [f"export {name}={value!r}" for name, value in environment().items() if name not in ("HOME", "USER")]
-    own = ['export PATH="/root/bin:$PATH"', "export RAY_AUTH_MODE=token", "export RAY_UP_enable_autoscaler_v2=0"]
+    own = ['export PATH="$HOME/bin:$PATH"', "export RAY_AUTH_MODE=token", "export RAY_UP_enable_autoscaler_v2=0"]
     (home / ".bashrc").write_text("\n".join([*lines, *own, ""]))
-    (home / ".profile").write_text(". /root/.bashrc\n")
+    (home / ".profile").write_text(". ~/.bashrc\n")
 
 
 def lab_yaml(lab: Lab, dashboard: bool) -> Path:
@@ -95,7 +95,7 @@ def lab_yaml(lab: Lab, dashboard: bool) -> Path:
     config["head_setup_commands"] = ["mkdir -p ~/mlflow"]
     small = "--object-store-memory=100000000 --dashboard-agent-listen-port=20003 --metrics-export-port=20006"
     named = " --node-ip-address={address} " + small
-    stop, start, mlflow = config["head_start_ray_commands"]
+    stop, start, _ = config["head_start_ray_commands"]
     start += named.format(address=lab.hosts[HEAD].address) + ("" if dashboard else " --include-dashboard=false")
     config["head_start_ray_commands"] = [stop, start]
     stop, start = config["worker_start_ray_commands"]

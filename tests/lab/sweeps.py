@@ -49,7 +49,6 @@ sweep = Sweep(
 """
 
 
-
 @dataclass
 class LabSweep:
     """A sweep in a storage folder of its own.

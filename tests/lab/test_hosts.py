@@ -17,7 +17,7 @@ pytestmark = pytest.mark.lab
 
 def reaches(lab: Lab, source: int, target: int) -> bool:
     code = f"import socket; socket.create_connection(('h{target}', 4000), 2)"
-    return lab.hosts[source].run(f"python -c \"{code}\"", check=False).returncode == 0
+    return lab.hosts[source].run(f'python -c "{code}"', check=False).returncode == 0
 
 
 def serve(lab: Lab, number: int, log: Path) -> None:
@@ -26,8 +26,8 @@ def serve(lab: Lab, number: int, log: Path) -> None:
 
 def test_hosts_share_one_folder_and_nothing_else_and_lose_link_and_power(lab: Lab, tmp_path: Path) -> None:
     one, two = lab.add(1), lab.add(2)
-    one.run("echo hello > /mnt/shared/word; echo own > /tmp/own; echo own > /root/own")
-    assert two.run("hostname; cat /mnt/shared/word; ls /tmp/own /root/own", check=False).stdout == "h2\nhello\n"
+    one.run("echo hello > /mnt/shared/word; echo own > /tmp/own; echo own > ~/own")
+    assert two.run("hostname; cat /mnt/shared/word; ls /tmp/own ~/own", check=False).stdout == "h2\nhello\n"
     assert two.run("python -c 'import orchestrator; print(orchestrator.__file__)'").stdout.startswith(str(ROOT))
     assert int(two.run("ls -d /proc/[0-9]* | wc -l").stdout) < 10
     serve(lab, 2, tmp_path / "server.log")

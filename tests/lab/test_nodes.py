@@ -28,7 +28,9 @@ def sweep(cluster: Cluster, request: pytest.FixtureRequest) -> LabSweep:
     return LabSweep(cluster.head, cluster.lab.shared, request.node.name)
 
 
-def begun_somewhere(sweep: LabSweep, kinds: tuple[str, ...], after_epochs: int) -> Callable[[], tuple[Path, int] | None]:
+def begun_somewhere(
+    sweep: LabSweep, kinds: tuple[str, ...], after_epochs: int
+) -> Callable[[], tuple[Path, int] | None]:
     """An attempt that is under way on a worker: its folder and the number of the host."""
 
     def look() -> tuple[Path, int] | None:
@@ -87,7 +89,10 @@ def test_a_link_is_cut_and_mended_while_the_other_side_still_writes(
     lost = time.monotonic()
     start.until(lambda: (folder.parent / "manifest.json").exists(), 60)
     committed_by = json.loads((folder.parent / "manifest.json").read_text())["attempt"]
-    print(f"  h{victim} cut off in {folder.parent.name}; that epoch was committed by {committed_by == folder.name and 'it'}", end=" ")
+    print(
+        f"  h{victim} cut off in {folder.parent.name}; that epoch was committed by {committed_by == folder.name and 'it'}",
+        end=" ",
+    )
     print(f"after {time.monotonic() - lost:.0f} s")
     following = folder.parent.with_name(f"epoch-{int(folder.parent.name.split('-')[1]) + 1:04d}")
     start.until(lambda: list(following.glob("attempt-*")), 300)
@@ -96,13 +101,19 @@ def test_a_link_is_cut_and_mended_while_the_other_side_still_writes(
     finish(start, sweep, calm)
 
 
-def test_a_node_that_is_preempted_costs_its_trials_no_failure(cluster: Cluster, sweep: LabSweep, calm: LabSweep) -> None:
+def test_a_node_that_is_preempted_costs_its_trials_no_failure(
+    cluster: Cluster, sweep: LabSweep, calm: LabSweep
+) -> None:
     numbers = cluster.living_nodes()
     start = sweep.start(*TWO)
-    folder, victim = start.until(begun_somewhere(sweep, TRAINING, after_epochs=1))
+    _, victim = start.until(begun_somewhere(sweep, TRAINING, after_epochs=1))
     number = numbers[f"h{victim}"]
-    notice = f"--reason DRAIN_NODE_REASON_PREEMPTION --reason-message spot --deadline-remaining-seconds {NOTICE_SECONDS}"
-    cluster.head.run(f"ray drain-node --address {cluster.head.address}:6379 --node-id {number} {notice}", env=cluster.env)
+    notice = (
+        f"--reason DRAIN_NODE_REASON_PREEMPTION --reason-message spot --deadline-remaining-seconds {NOTICE_SECONDS}"
+    )
+    cluster.head.run(
+        f"ray drain-node --address {cluster.head.address}:6379 --node-id {number} {notice}", env=cluster.env
+    )
     told = time.monotonic()
     time.sleep(NOTICE_SECONDS)
     cluster.lab.power_off(victim)

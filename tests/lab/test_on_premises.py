@@ -41,7 +41,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def call(host: Host, command: str, *, timeout: float = 120.0, check: bool = True) -> subprocess.CompletedProcess[str]:
     """As one who is logged in."""
-    return host.run(f". /root/.bashrc; {command}", timeout=timeout, check=check)
+    return host.run(f". ~/.bashrc; {command}", timeout=timeout, check=check)
 
 
 def wait_for_nodes(lab: Lab, wanted: int, seconds: float) -> int:
@@ -54,7 +54,9 @@ def wait_for_nodes(lab: Lab, wanted: int, seconds: float) -> int:
             return found
         time.sleep(3)
     logs = Path(lab.hosts[HEAD].folder / "tmp" / "ray").glob("session_2*/logs/monitor.*")
-    raise AssertionError(f"{found} nodes of {wanted} after {seconds} s\n" + "\n".join(log.read_text()[-3000:] for log in logs))
+    raise AssertionError(
+        f"{found} nodes of {wanted} after {seconds} s\n" + "\n".join(log.read_text()[-3000:] for log in logs)
+    )
 
 
 def test_a_client_without_the_token_is_refused(up: Lab) -> None:

@@ -6,8 +6,9 @@ It is away for ORCHESTRATOR_LAB_AWAY_SECONDS: 30 by default, where an operator w
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
-from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -19,16 +20,16 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 AWAY_SECONDS = float(os.environ.get("ORCHESTRATOR_LAB_AWAY_SECONDS", "30"))
 ADDRESS = "http://127.0.0.1:5000"
 SERVER = (
-    "exec mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri sqlite:////root/mlflow.db "
-    "--artifacts-destination /root/mlartifacts"
+    "exec mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri sqlite:///$HOME/mlflow.db "
+    "--artifacts-destination $HOME/mlartifacts"
 )
 
 
 @pytest.fixture
-def host(lab: Lab) -> Iterator[Host]:
+def host(lab: Lab) -> Host:
     made = lab.add(1)
     start_server(made)
-    yield made
+    return made
 
 
 def start_server(host: Host) -> None:
@@ -52,9 +53,9 @@ def sweep_on(host: Host, lab: Lab) -> LabSweep:
 
 def runs_of(host: Host) -> list[str]:
     """Keys that the server's runs have, read from its database."""
-    query = "import sqlite3; db = sqlite3.connect('/root/mlflow.db'); "
-    query += "print(*[v for (v,) in db.execute(\\\"select value from tags where key = 'orchestrator.key'\\\")])"
-    return host.run(f'python -c "{query}"').stdout.split()
+    query = "select value from tags where key = 'orchestrator.key'"
+    with closing(sqlite3.connect(host.folder / "root" / "mlflow.db")) as database:
+        return [str(value) for (value,) in database.execute(query)]
 
 
 def killed_after(start: Start, sweep: LabSweep, host: Host, epochs: int) -> float:
@@ -70,7 +71,10 @@ def test_a_server_that_is_away_for_a_while_has_everything_at_the_end(lab: Lab, h
     at = sweep.epochs()
     time.sleep(AWAY_SECONDS)
     start_server(host)
-    print(f"\n  MLflow killed after {at} epochs, back {time.monotonic() - lost:.0f} s later, at {sweep.epochs()} epochs", end=";")
+    print(
+        f"\n  MLflow killed after {at} epochs, back {time.monotonic() - lost:.0f} s later, at {sweep.epochs()} epochs",
+        end=";",
+    )
     assert start.wait() == 0, start.said
     print(f" whole sweep {start.seconds:.0f} s")
     assert_sound(sweep, calm)

@@ -116,9 +116,6 @@ class Jobs:
             ) from None
 
 
-
-
-
 def unique_name(prefix: str) -> str:
     """A submission id: Ray never takes one twice, not even after the job is over."""
     return f"{prefix}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"

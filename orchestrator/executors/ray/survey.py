@@ -50,9 +50,7 @@ def survey(address: str, storage: str, token: Token, timeout_seconds: float = SE
         ray.shutdown()
 
 
-def _asked(
-    ray: Any, nodes: list[dict[str, Any]], storage: str, token: Token, timeout_seconds: float
-) -> list[Answer]:
+def _asked(ray: Any, nodes: list[dict[str, Any]], storage: str, token: Token, timeout_seconds: float) -> list[Answer]:
     probes = {node["NodeID"]: _on(ray, node, probe).remote(storage, token) for node in nodes}
     ray.wait(list(probes.values()), num_returns=len(probes), timeout=timeout_seconds) if probes else None
     return [_answer(ray, node, probes[node["NodeID"]]) for node in nodes]
@@ -69,9 +67,7 @@ def _answer(ray: Any, node: dict[str, Any], reference: Any) -> Answer:
         return Answer(node=name, resources=resources, error="nothing within the time that was given")
     except Exception as error:  # whatever a broken node does to a task
         return Answer(node=name, resources=resources, error=_heart(error))
-    return Answer(
-        node=name, told=told, resources=resources, asked_at=asked_at, told_at=time.time(), its_time=its_time
-    )
+    return Answer(node=name, told=told, resources=resources, asked_at=asked_at, told_at=time.time(), its_time=its_time)
 
 
 def _on(ray: Any, node: dict[str, Any], function: Any) -> Any:

@@ -20,9 +20,7 @@ FACTS = {**MINE, "token": "abc", "cpus": 4, "gpus": [{"device": "cuda:0"}]}
 
 def sound(name: str = "h2") -> Answer:
     told = {"node": name, "findings": [], "notes": [], "facts": copy.deepcopy(FACTS)}
-    return Answer(
-        node=name, told=told, resources={"CPU": 4, "GPU": 1}, asked_at=100.0, told_at=100.1, its_time=100.05
-    )
+    return Answer(node=name, told=told, resources={"CPU": 4, "GPU": 1}, asked_at=100.0, told_at=100.1, its_time=100.05)
 
 
 def with_facts(**facts: Any) -> Callable[[Answer], Answer]:
@@ -58,7 +56,11 @@ FAULTS: dict[str, tuple[Callable[[Answer], Answer], str, str]] = {
         "setup",
         "was not finished",
     ),
-    "a node that is silent": (lambda each: replace(each, told=None, error="nothing within 90 s"), "node", "does not answer"),
+    "a node that is silent": (
+        lambda each: replace(each, told=None, error="nothing within 90 s"),
+        "node",
+        "does not answer",
+    ),
     "more CPUs promised than there are": (lambda each: replace(each, resources={"CPU": 16}), "processors", "16"),
 }
 

@@ -118,7 +118,9 @@ def test_a_head_that_does_not_answer_is_told_with_the_way_out() -> None:
 def test_the_command_hands_the_sweep_s_options_on(head: tuple[Head, str]) -> None:
     made, address = head
     options = ["--trials", "3", "--set", "resources/gpus=1"]
-    said = CliRunner().invoke(command, [address, "covid", "--data", "with space", *options, "--json"], standalone_mode=False)
+    said = CliRunner().invoke(
+        command, [address, "covid", "--data", "with space", *options, "--json"], standalone_mode=False
+    )
     assert said.exception is None
     job = next(iter(made.jobs.values()))
     assert job["entrypoint"] == (

@@ -13,7 +13,9 @@ from orchestrator.executors.ray.losses import MOST_NODE_LOSSES, NodeLosses
 from orchestrator.executors.ray.messages import to_log
 
 DIED = "The actor died unexpectedly before finishing this task.\n\tclass_name: StoredTrial\n"
-NODE = DIED + "The actor died because its node has died. Node Id: 8e30\n\tthe actor's node was terminated unexpectedly: "
+NODE = (
+    DIED + "The actor died because its node has died. Node Id: 8e30\n\tthe actor's node was terminated unexpectedly: "
+)
 LOST = NODE + "health check failed due to missing too many heartbeats"
 PREEMPTED = NODE + "the node was preempted: spot"
 KILLED = DIED + "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR"
@@ -61,7 +63,9 @@ def test_what_happened_to_a_node_is_said_in_one_line(tmp_path: Path, caplog: pyt
 
 def test_a_trial_that_takes_node_after_node_with_it_ends_some_time() -> None:
     losses = NodeLosses()
-    assert [losses.forgive("trial-0001", LOST) for _ in range(MOST_NODE_LOSSES + 1)] == [True] * MOST_NODE_LOSSES + [False]
+    assert [losses.forgive("trial-0001", LOST) for _ in range(MOST_NODE_LOSSES + 1)] == [True] * MOST_NODE_LOSSES + [
+        False
+    ]
     assert losses.forgive("trial-0002", LOST)
 
 
