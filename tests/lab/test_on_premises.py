@@ -66,7 +66,10 @@ def test_a_client_without_the_token_is_refused(up: Lab) -> None:
         said = call(up.hosts[2], f'{without}; timeout 60 python -c "{code}"', check=False)
         assert said.returncode != 0
         assert "joined" not in said.stdout
-        print(f"\n  {without[:30]}: {said.stderr.strip().splitlines()[-1][:150]}")
+    ours = f"timeout 60 orchestrator doctor --address {up.hosts[HEAD].address}:6379 --storage {SHARED}/runs"
+    said = call(up.hosts[2], f"export HOME=/tmp; {ours}", check=False)
+    assert (said.returncode, "Traceback" in said.stderr) == (3, False), said.stderr
+    assert "auth_token" in said.stderr
 
 
 def test_a_sweep_runs_over_ssh_and_its_state_is_asked_from_the_laptop(up: Lab) -> None:

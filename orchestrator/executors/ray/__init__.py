@@ -39,6 +39,10 @@ IMPATIENT = {
     "RAY_grpc_client_keepalive_time_ms": "60000",
     "RAY_grpc_client_keepalive_timeout_ms": "20000",
 }
+TOKEN_WANTED = (
+    "it asks for a token, and this machine has none or another one. Set RAY_AUTH_MODE=token and put the cluster's token into "
+    "~/.ray/auth_token (chmod 600)."
+)
 
 
 class RayExecutor:
@@ -183,6 +187,8 @@ class RayExecutor:
     def _join(self, ray: Any) -> None:
         try:
             ray.init(address=self._address, log_to_driver=False, logging_level=logging.ERROR)
+        except ray.exceptions.AuthenticationError as error:
+            raise MachineError(f"The Ray cluster at {self._address!r} refuses: {TOKEN_WANTED}") from error
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise MachineError(
                 f"No Ray cluster answers at {self._address!r}: {error}. Start one with `ray up cluster.yaml`, or leave "

@@ -26,7 +26,7 @@ def survey(address: str, storage: str, token: Token, timeout_seconds: float = SE
     Raises:
         MachineError: no cluster answers at the address.
     """
-    from orchestrator.executors.ray import IMPATIENT, QUIET
+    from orchestrator.executors.ray import IMPATIENT, QUIET, TOKEN_WANTED
 
     for name, value in {**QUIET, **IMPATIENT}.items():
         os.environ.setdefault(name, value)
@@ -37,6 +37,8 @@ def survey(address: str, storage: str, token: Token, timeout_seconds: float = SE
     keep_off_stdout()
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except ray.exceptions.AuthenticationError as error:
+        raise MachineError(f"The Ray cluster at {address!r} refuses: {TOKEN_WANTED}") from error
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise MachineError(
             f"No Ray cluster answers at {address!r}: {error}. Start one with `ray up cluster.yaml`, or leave --address out to "
