@@ -12,6 +12,8 @@ from orchestrator.errors import MachineError
 
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 SECONDS_WITHOUT_ANSWER = 60.0
+SECONDS_TO_END = 20
+"""From SIGTERM to SIGKILL when a job is stopped: a driver ends in order within seconds; Ray's own 3 can be too few."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,8 @@ class Jobs:
     def submit(self, command: str, *, prefix: str) -> str:
         """Start a command on the head, and return its submission id: a name that no other job has or had."""
         name = unique_name(prefix)
-        self._asked(lambda: self._client.submit_job(entrypoint=command, submission_id=name))
+        patient = {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(SECONDS_TO_END)}}
+        self._asked(lambda: self._client.submit_job(entrypoint=command, submission_id=name, runtime_env=patient))
         return name
 
     def stop(self, name: str) -> Job:
