@@ -45,7 +45,8 @@ def command(
     """Run a sweep on a cluster, with its driver on the cluster's head.
 
     CLUSTER is the cluster's file (cluster.yaml), or the address of its dashboard where a tunnel leads there:
-    http://127.0.0.1:8265. SPACE and the options after it are those of `orchestrator sweep`.
+    http://127.0.0.1:8265. SPACE and the options after it are those of `orchestrator sweep`. A SPACE that is a file of your own
+    is sent to the head; through a tunnel it has to lie there under the same path. Other paths are those of the head.
     """
     asked = [bool(space), bool(stop), jobs, bool(logs)]
     if sum(asked) != 1:
@@ -56,7 +57,8 @@ def command(
 
     known = Jobs(cluster)
     if space:
-        entry = shlex.join(["orchestrator", "sweep", space, "--address", "auto", "--quiet", *options])
+        place = str(Path(space).absolute()) if Path(space).is_file() else space  # a job has a folder of its own
+        entry = shlex.join(["orchestrator", "sweep", place, "--address", "auto", "--quiet", *options])
         name = known.submit(entry, prefix=Path(space).stem)
         click.echo(f"Submitted {name}. Its log: orchestrator submit {cluster} --logs {name}", err=True)
         return _followed(known, name) if follow else _tell([known.one(name)], as_json)
