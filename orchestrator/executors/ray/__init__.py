@@ -35,8 +35,8 @@ QUIET = {
 
 IMPATIENT = {
     # A node that loses its power closes no connection. Ray waits 7 minutes for the answer to a task that ran there; its
-    # servers refuse to be asked more often than once a minute.
-    "RAY_grpc_client_keepalive_time_ms": "60000",
+    # servers hang up on who asks more often than once a minute.
+    "RAY_grpc_client_keepalive_time_ms": "70000",
     "RAY_grpc_client_keepalive_timeout_ms": "20000",
 }
 TOKEN_WANTED = (
