@@ -18,6 +18,7 @@ TRAINING = ("fit",)
 POSTHOC = ("evaluation", "temperature", "laplace", "aopc")
 TWO = ("--address auto", "--concurrent 2")
 NOTICE_SECONDS = 3
+SECONDS_TO_WAKE_UP = 15
 
 
 @pytest.fixture
@@ -150,4 +151,45 @@ def test_the_head_loses_power_and_the_same_command_goes_on(cluster: Cluster, swe
     start = sweep.start(*TWO)
     start.until(lambda: sweep.epochs() > epochs)
     print(f"  first new epoch {start.seconds:.0f} s after the same command", end=";")
+    finish(start, sweep, calm)
+
+
+def test_a_worker_that_wakes_up_after_it_was_given_up_commits_nothing(
+    cluster: Cluster, sweep: LabSweep, calm: LabSweep
+) -> None:
+    """Frozen in the middle of an epoch and cut off, until another one has committed that epoch."""
+    start = sweep.start(*TWO)
+
+    def freeze() -> tuple[Path, int, int] | None:
+        found = begun_somewhere(sweep, TRAINING, after_epochs=2)()
+        if found is None:
+            return None
+        folder, number = found
+        worker = int(json.loads((folder / "started.json").read_text())["pid"])
+        cluster.lab.hosts[number].run(f"kill -STOP {worker}")
+        if (folder.parent / "manifest.json").exists():
+            cluster.lab.hosts[number].run(f"kill -CONT {worker}")
+            return None
+        return folder, number, worker
+
+    folder, victim, worker = start.until(freeze)
+    host, manifest = cluster.lab.hosts[victim], folder.parent / "manifest.json"
+    for process in host.processes("raylet/raylet"):
+        process.suspend()  # or it would end its workers when it finds itself cut off
+    cluster.lab.cut(victim)
+    lost = time.monotonic()
+    start.until(manifest.exists, 300)
+    committed = manifest.read_text()
+    assert json.loads(committed)["attempt"] != folder.name
+    print(
+        f"  {folder.parent.name} frozen on h{victim}; committed elsewhere after {time.monotonic() - lost:.0f} s",
+        end=";",
+    )
+    host.run(f"kill -CONT {worker}")
+    time.sleep(SECONDS_TO_WAKE_UP)
+    assert manifest.read_text() == committed
+    assert [path.name for path in folder.iterdir()] == ["started.json"]
+    for process in host.processes("raylet/raylet"):
+        process.resume()
+    cluster.lab.mend(victim)
     finish(start, sweep, calm)

@@ -73,7 +73,10 @@ def test_a_server_that_is_away_for_a_while_has_everything_at_the_end(lab: Lab, h
     at = sweep.epochs()
     time.sleep(AWAY_SECONDS)
     start_server(host)
-    print(f"\n  MLflow killed after {at} epochs, back {time.monotonic() - lost:.0f} s later, at {sweep.epochs()} epochs", end=";")
+    print(
+        f"\n  MLflow killed after {at} epochs, back {time.monotonic() - lost:.0f} s later, at {sweep.epochs()} epochs",
+        end=";",
+    )
     assert start.process.poll() is None, "the sweep was over before the server was back: raise ENOUGH_EPOCHS"
     assert start.wait() == 0, start.said
     print(f" whole sweep {start.seconds:.0f} s")
