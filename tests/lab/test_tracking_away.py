@@ -19,7 +19,7 @@ from tests.lab.sweeps import LabSweep, Start, assert_sound
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
 AWAY_SECONDS = float(os.environ.get("ORCHESTRATOR_LAB_AWAY_SECONDS", "10"))
-ENOUGH_EPOCHS = 60 + int(6 * AWAY_SECONDS)
+ENOUGH_EPOCHS = 50 + int(3 * AWAY_SECONDS)
 ADDRESS = "http://127.0.0.1:5000"
 SERVER = (
     "exec mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri sqlite:///$HOME/mlflow.db "
