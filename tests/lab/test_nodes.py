@@ -100,6 +100,7 @@ def test_a_link_is_cut_and_mended_while_the_other_side_still_writes(
     print(f"  goes on elsewhere {time.monotonic() - lost:.0f} s after the cut", end=";")
     cluster.lab.mend(victim)
     finish(start, sweep, calm)
+    assert "its node was lost" in start.said
 
 
 def test_a_node_that_is_preempted_costs_its_trials_no_failure(
@@ -193,3 +194,4 @@ def test_a_worker_that_wakes_up_after_it_was_given_up_commits_nothing(
         process.resume()
     cluster.lab.mend(victim)
     finish(start, sweep, calm)
+    assert "its node was lost" in start.said

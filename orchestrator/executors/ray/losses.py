@@ -10,7 +10,7 @@ from typing import Any
 MOST_NODE_LOSSES = 20
 """For one trial or task: one that takes its nodes down with it must end some time."""
 TAKEN_AWAY = ("preempted", "has been drained", "node was drained")
-LOST = ("node has died", "node died", "is unavailable", "node is dead", "nodediederror", *TAKEN_AWAY)
+LOST = ("node has died", "node died", "node is dead", "nodediederror", *TAKEN_AWAY)
 
 log = logging.getLogger(__name__)
 
