@@ -6,7 +6,7 @@ PYTEST := $(VENV_PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large bench-scale peers clean
+.PHONY: help setup demo ui test test-slow test-kill test-lab check format lock bench bench-gpu bench-large bench-scale peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -22,13 +22,16 @@ ui: setup ## the MLflow pages of your sweeps, on this machine only
 	@.venv/bin/orchestrator ui $(ARGS)
 
 test: setup ## the tests, a few minutes; ARGS="-k laplace" picks some
-	@$(PYTEST) -m "not slow and not kill" $(ARGS)
+	@$(PYTEST) -m "not slow and not kill and not lab" $(ARGS)
 
 test-slow: setup ## the tests that take minutes each
-	@$(PYTEST) -m "slow and not kill" $(ARGS)
+	@$(PYTEST) -m "slow and not kill and not lab" $(ARGS)
 
 test-kill: setup ## kill drivers at random moments and look for damage
 	@$(PYTEST) -m kill -s $(ARGS)
+
+test-lab: setup ## several hosts on this machine that lose power and links; as root, half an hour
+	@$(PYTEST) -m lab -s $(ARGS)
 
 check: setup ## style, types, the floors between the packages, and what must not be in the tree
 	@$(VENV_PYTHON) -m ruff check --quiet .

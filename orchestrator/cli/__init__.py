@@ -21,6 +21,7 @@ COMMANDS = {
     ),
     "data": ("orchestrator.cli.data", "Look at a data set before a sweep does: counts and problems."),
     "posthoc": ("orchestrator.cli.posthoc", "Compute what is missing of a sweep's post-hoc results."),
+    "submit": ("orchestrator.cli.submit", "Run a sweep on a cluster as a job of its head."),
     "status": ("orchestrator.cli.status", "Show the sweeps and how far they are."),
     "results": ("orchestrator.cli.results", "Show the results of a sweep as a table, CSV, Markdown or JSON."),
     "show": ("orchestrator.cli.show", "Show everything about one key."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.options import json_option, print_json, storage_option
-from orchestrator.storage.address import Storage
+from orchestrator.storage.address import Storage, absolute
 
 if TYPE_CHECKING:
     from orchestrator.doctor import Node
@@ -15,20 +15,35 @@ if TYPE_CHECKING:
 
 @click.command("doctor")
 @storage_option
+@click.option("--address", help="Address of a running Ray cluster, `auto` on its head: examine every node of it.")
 @json_option
-def command(storage: Storage, as_json: bool) -> int:
+def command(storage: Storage, address: str | None, as_json: bool) -> int:
     """Check whether a sweep can run here: storage, tracking, versions, devices, disk and memory.
 
-    Nothing is changed. Exit code 1 if anything is found.
+    With --address the nodes of a cluster are examined too, and compared with this machine. Nothing is changed. Exit code 1
+    if anything is found.
     """
     from orchestrator.doctor import examine
 
-    node = examine(storage)
+    nodes = [examine(storage)]
+    if address:
+        nodes += _others(absolute(storage), address, nodes[0])
+    found = any(node.findings for node in nodes)
     if as_json:
-        print_json({"ok": not node.findings, "nodes": [node.to_plain()]})
+        print_json({"ok": not found, "nodes": [node.to_plain() for node in nodes]})
     else:
-        click.echo("\n".join([*_facts(node.facts), *_findings(node)]))
-    return 1 if node.findings else 0
+        click.echo("\n".join([*_facts(nodes[0].facts), *(line for node in nodes for line in _findings(node))]))
+    return 1 if found else 0
+
+
+def _others(storage: Storage, address: str, here: Node) -> list[Node]:
+    from orchestrator.doctor.cluster import compare
+    from orchestrator.doctor.probe import identity, written_token
+    from orchestrator.executors.ray.survey import survey
+
+    with written_token(storage) as token:
+        answers = survey(address, str(storage), token)
+    return compare({"python": here.facts.get("python"), **identity()}, token, answers)
 
 
 def _facts(facts: dict[str, Any]) -> list[str]:

@@ -6,10 +6,10 @@ A cluster's nodes become further entries of the same answer.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from orchestrator.doctor.examination import run_checks
 from orchestrator.doctor.findings import Checked, Finding, Node
 from orchestrator.doctor.machine import check_devices, check_memory, check_processors, check_shared_memory
 from orchestrator.doctor.packages import check_packages, check_python
@@ -45,13 +45,4 @@ def examine(storage: Storage, env: Mapping[str, str] = os.environ) -> Node:
         "weights": partial(check_weights, env),
         "sweeps": partial(check_sweeps, storage),
     }
-    return Node(node=socket.gethostname(), checked=tuple(_guarded(kind, check) for kind, check in checks.items()))
-
-
-def _guarded(kind: str, check: Callable[[], Checked]) -> Checked:
-    try:
-        return check()
-    except Exception as error:  # a sick machine breaks checks in ways of its own; the other checks must still speak
-        message = f"The check itself failed with {type(error).__name__}: {error}"
-        remedy = "Mend what the message names; if it names nothing, report it as a fault of the program."
-        return Checked(findings=(Finding(kind=kind, message=message, remedy=remedy),))
+    return run_checks(checks)

@@ -12,7 +12,7 @@ from orchestrator.executors.protocol import FINISHED, WAIT, Ending, Executor, Sc
 from orchestrator.results import best_row
 from orchestrator.storage.ledger import Ledger, Report, Row
 from orchestrator.storage.store import Store
-from orchestrator.sweep.population import Population
+from orchestrator.sweep.population import population_of
 from orchestrator.sweep.preparation import Preparation
 from orchestrator.sweep.reconcile import Reconciler
 from orchestrator.sweep.records import Fault, late_values, objective_values, past_trials, scheduler_history
@@ -20,7 +20,6 @@ from orchestrator.sweep.rows import job_of, late_keys, late_tasks, missing_membe
 from orchestrator.trial import TrialJob, stored_reports
 from search_spaces.objective import Objective
 from search_spaces.overrides import Overrides
-from search_spaces.schedulers import Pbt
 from search_spaces.study import Study
 from search_spaces.sweep import Sweep
 
@@ -60,7 +59,7 @@ class SweepDriver:
         self._on_change = on_change
         self._interrupted = False
         self._fault = Fault(self.interrupt)
-        self._population = self._make_population(overrides)
+        self._population = population_of(sweep, overrides, preparation)
         self.rows: dict[str, Row] = {row.name: row for row in ledger.rows()}
         for row in self.rows.values():
             if retry_failed and row.state == "failed" and not self._population:  # there another one has its place
@@ -262,18 +261,6 @@ class SweepDriver:
         row.reports = self._stored(row)
         self.on_end(row.name, "finished")
         return True
-
-    def _make_population(self, overrides: Overrides) -> Population | None:
-        pbt, sweep = self.sweep.scheduler, self.sweep
-        if not isinstance(pbt, Pbt):
-            return None
-        return Population(
-            pbt,
-            self.first_objective,
-            seed=sweep.seed,
-            draw=lambda trial: overrides.draw(sweep.space, trial),
-            make_row=lambda number, spec, parent: new_row(self._preparation, "trial", number, spec, parent=parent),
-        )
 
     def _waits(self, row: Row) -> bool:
         return self._population is not None and self._population.waits(row)

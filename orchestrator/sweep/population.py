@@ -13,10 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.storage.ledger import Report, Row
+from orchestrator.sweep.preparation import Preparation
+from orchestrator.sweep.rows import new_row
 from orchestrator.trial import step_name
 from search_spaces.objective import Objective
+from search_spaces.overrides import Overrides
 from search_spaces.population import Draw, explore, replacements
 from search_spaces.schedulers import Pbt
+from search_spaces.sweep import Sweep
 from trainables.spec import TrialSpec, from_plain
 
 MakeRow = Callable[[int, TrialSpec, str], Row]
@@ -35,6 +39,19 @@ class Generation:
     made: list[Row]
     ended: dict[str, str]
     going_on: list[str]
+
+
+def population_of(sweep: Sweep, overrides: Overrides, preparation: Preparation) -> Population | None:
+    """The population of a sweep; None of one that has another scheduler."""
+    if not isinstance(sweep.scheduler, Pbt):
+        return None
+    return Population(
+        sweep.scheduler,
+        sweep.objectives[0],
+        seed=sweep.seed,
+        draw=lambda trial: overrides.draw(sweep.space, trial),
+        make_row=lambda number, spec, parent: new_row(preparation, "trial", number, spec, parent=parent),
+    )
 
 
 class Population:

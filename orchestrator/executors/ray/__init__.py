@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import MachineError
 from orchestrator.executors.protocol import MakeTrial, Scheduling, TrialSource
 from orchestrator.executors.ray.loopback import Loopback
+from orchestrator.executors.ray.losses import NodeLosses
 from orchestrator.posthoc import PosthocBatch, PosthocOutcome
 from orchestrator.trial import TrialRun
 from search_spaces.sweep import Resources
@@ -35,6 +36,17 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
+IMPATIENT = {
+    # A node that loses its power closes no connection. Ray waits 7 minutes for the answer to a task that ran there; its
+    # servers hang up on who asks more often than once a minute.
+    "RAY_grpc_client_keepalive_time_ms": "70000",
+    "RAY_grpc_client_keepalive_timeout_ms": "20000",
+}
+TOKEN_WANTED = (
+    "it asks for a token, and this machine has none or another one. Set RAY_AUTH_MODE=token and put the cluster's token into "
+    "~/.ray/auth_token (chmod 600)."
+)
+
 
 class RayExecutor:
     """Runs trials and tasks on a Ray of its own, or on the cluster at an address.
@@ -53,6 +65,7 @@ class RayExecutor:
         self._resources = Resources()
         self._pending: dict[Any, PosthocBatch] = {}
         self._scratch: Scratch | None = None
+        self._losses = NodeLosses()
         self._started = False
 
     def start(self, *, concurrent: int | None, resources: Resources) -> int:
@@ -61,11 +74,14 @@ class RayExecutor:
         Raises:
             MachineError: no cluster answers at the address, or it is too small for a single trial.
         """
-        for name, value in QUIET.items():
+        for name, value in {**QUIET, **IMPATIENT}.items():
             os.environ.setdefault(name, value)
         Loopback.stay(inside=self._address is None)
         import ray
 
+        from orchestrator.executors.ray.messages import keep_off_stdout
+
+        keep_off_stdout()
         self._started = True
         self._resources = resources
         if self._address is None:
@@ -111,7 +127,7 @@ class RayExecutor:
             run_config=tune.RunConfig(
                 name="sweep",
                 storage_path=str(self._scratch.folder),
-                callbacks=[Listener(source, Silence(self._resources.timeout_minutes * 60))],
+                callbacks=[Listener(source, self._losses, Silence(self._resources.timeout_minutes * 60))],
                 stop=StopAtInterrupt(source),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -141,6 +157,9 @@ class RayExecutor:
             try:
                 outcomes += ray.get(reference)
             except ray.exceptions.RayError as error:
+                if self._losses.forgive(f"posthoc {batch.name}", f"{type(error).__name__}: {error}"):
+                    self.submit(batch)  # what it had committed is skipped
+                    continue
                 reason = f"The worker died: {str(error).strip().splitlines()[0]}"
                 outcomes += [
                     PosthocOutcome(key=job.key, task=job.task, members=job.members, error=reason) for job in batch.jobs
@@ -181,6 +200,8 @@ class RayExecutor:
     def _join(self, ray: Any) -> None:
         try:
             ray.init(address=self._address, log_to_driver=False, logging_level=logging.ERROR)
+        except ray.exceptions.AuthenticationError as error:
+            raise MachineError(f"The Ray cluster at {self._address!r} refuses: {TOKEN_WANTED}") from error
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise MachineError(
                 f"No Ray cluster answers at {self._address!r}: {error}. Start one with `ray up cluster.yaml`, or leave "

@@ -10,6 +10,7 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from orchestrator.executors.protocol import FINISHED, WAIT, TrialSource
+from orchestrator.executors.ray.losses import NodeLosses, last_failure
 from orchestrator.executors.ray.silence import Silence
 from orchestrator.storage.ledger import Report
 from search_spaces.stopping import Rule
@@ -111,8 +112,9 @@ class StopAtInterrupt(Stopper):  # type: ignore[misc]
 class Listener(Callback):  # type: ignore[misc]
     """Passes on what Tune says. The callback hears every report, also the one at which the scheduler stops a trial."""
 
-    def __init__(self, source: TrialSource, silence: Silence | None = None) -> None:
+    def __init__(self, source: TrialSource, losses: NodeLosses | None = None, silence: Silence | None = None) -> None:
         self._source = source
+        self._losses = losses or NodeLosses()
         self._silence = silence or Silence(0.0)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -142,6 +144,11 @@ class Listener(Callback):  # type: ignore[misc]
             self._source.on_end(_row_name(trial), "finished")
         else:
             self._source.on_end(_row_name(trial), "stopped")
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A worker has died, and Tune starts the trial again; what happened to a node is not held against the trial."""
+        if self._losses.forgive(_row_name(trial), last_failure(trial)) and trial.num_failures:
+            trial.run_metadata.num_failures -= 1
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker died more often than it may."""

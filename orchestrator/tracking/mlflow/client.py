@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,11 +34,10 @@ def open_client(uri: str) -> Any:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     with reaching(uri):
-        from mlflow.tracking import MlflowClient
-
+        client = _imported_client()
         for logger in CHATTY:
             logging.getLogger(logger).setLevel(logging.ERROR)
-        return MlflowClient(tracking_uri=uri)
+        return client(tracking_uri=uri)
 
 
 def require_answer(uri: str) -> None:
@@ -54,6 +54,21 @@ def require_answer(uri: str) -> None:
     client = open_client(uri)
     with reaching(uri):
         client.search_experiments(max_results=1)
+
+
+def _imported_client() -> Any:
+    """MLflow's client. What a failed import leaves behind is cleared away, or no later one in this process would succeed.
+
+    Ray pickles in the main thread while this one imports, and looks into every module that is there: two imports that
+    wait for each other then see each other's modules half made.
+    """
+    try:
+        from mlflow.tracking import MlflowClient
+    except (ImportError, AttributeError):
+        for name in [each for each in sys.modules if each.split(".")[0] == "mlflow"]:
+            sys.modules.pop(name, None)
+        from mlflow.tracking import MlflowClient
+    return MlflowClient
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def test_absent_and_old_packages_are_found_by_their_metadata() -> None:
 
 
 def test_the_requirements_are_those_of_the_project() -> None:
-    assert {"torch", "ray[train,tune]", "mlflow"} <= {text.split(">")[0] for text in requirements()}
+    assert {"torch", "ray[default,train,tune]", "mlflow"} <= {text.split(">")[0] for text in requirements()}
 
 
 def test_little_memory_is_found_in_the_machine_and_in_its_container(

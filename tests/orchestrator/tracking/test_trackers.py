@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -199,6 +201,18 @@ def test_an_absent_server_is_told_within_seconds() -> None:
     with pytest.raises(TrackingError, match=r"cannot be reached.*MLFLOW_TRACKING_URI") as caught:
         MlflowTracker(uri, "demo", "demo@1").runs()
     assert "secret" not in str(caught.value)
+
+
+def test_an_import_that_was_broken_off_is_made_anew(tmp_path: Path) -> None:
+    """Two threads that import at once may leave MLflow half made; the next sync must not find that half."""
+    code = f"""
+import sys, types
+from orchestrator.tracking.mlflow.client import open_client
+sys.modules["mlflow"] = sys.modules["mlflow.tracking"] = types.ModuleType("mlflow.tracking")
+print("got", type(open_client("sqlite:///{tmp_path}/mlflow.db")).__name__)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "got MlflowClient\n"
 
 
 def test_a_file_that_is_no_database_is_told_at_once(tmp_path: Path) -> None:
