@@ -22,7 +22,7 @@ def command(storage: Storage, port: int) -> None:
     import socket
 
     from orchestrator.storage.places import place_of
-    from orchestrator.tracking.mlflow import SETTINGS, tracking_uri, without_password
+    from orchestrator.tracking.mlflow import SETTINGS, sweep_pages, tracking_uri, without_password
 
     uri = tracking_uri(storage, os.environ)
     if uri.startswith(("http://", "https://")):
@@ -41,6 +41,8 @@ def command(storage: Storage, port: int) -> None:
         except OSError:
             raise ValueError(f"--port {port}: something listens there already. Choose another port.") from None
     click.echo(f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends it.", err=True)
+    for name, page in sweep_pages(uri, f"http://127.0.0.1:{port}"):
+        click.echo(f"  {name}: {page}", err=True)
     artifacts = (local / "mlartifacts").as_uri()
     os.execve(
         sys.executable,

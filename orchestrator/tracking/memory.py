@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 
 from orchestrator.errors import TrackingError
 from orchestrator.tracking.limits import within_limits
-from orchestrator.tracking.protocol import DIGEST_TAG, KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
+from orchestrator.tracking.protocol import (
+    DIGEST_TAG,
+    KEY_TAG,
+    SWEEP_TAG,
+    MetricPoint,
+    RunRecord,
+    RunUpdate,
+    TrackedData,
+    View,
+)
 
 
 @dataclass(kw_only=True)
@@ -27,6 +36,8 @@ class MemoryRun:
     tags: dict[str, str] = field(default_factory=dict)
     points: list[MetricPoint] = field(default_factory=list)
     artifacts: dict[str, bytes] = field(default_factory=dict)
+    datasets: list[TrackedData] = field(default_factory=list)
+    view: View | None = None
 
 
 @dataclass
@@ -85,6 +96,8 @@ class MemoryTracker:
             self.server.write()
             run.artifacts[path] = artifact.content()
         self._write_state(run, update)
+        run.datasets += [each for each in update.datasets if each not in run.datasets]
+        run.view = update.view or run.view
         self._write_content(run, update)
         return run.run_id
 
@@ -164,5 +177,6 @@ def _record(run: MemoryRun) -> RunRecord:
         status=run.status,
         params=dict(run.params),
         tags=dict(run.tags),
+        datasets=tuple((each.name, each.digest) for each in run.datasets),
         metrics={point.name: point.value for point in ordered},
     )

@@ -11,7 +11,7 @@ from orchestrator.results import prefixed
 from orchestrator.storage.ledger import Report, Row, TrialState
 from orchestrator.storage.store import Manifest, Store
 from orchestrator.tracking.pictures import network_pictures
-from orchestrator.tracking.protocol import KIND_TAG, MetricPoint, RunStatus, RunUpdate, text_artifact
+from orchestrator.tracking.protocol import KIND_TAG, MetricPoint, RunStatus, RunUpdate, TrackedData, text_artifact
 from orchestrator.trial import stored_reports
 from search_spaces.objective import Objective
 from trainables.spec import NetworkTask, TrialSpec, from_plain
@@ -36,6 +36,7 @@ class NetworkFacts:
         objectives: of the sweep.
         alive: whether a driver runs the sweep.
         commit: of the code.
+        data: what it is trained on, once that is prepared.
     """
 
     rows: Sequence[Row]
@@ -45,11 +46,13 @@ class NetworkFacts:
     objectives: tuple[Objective, ...] = ()
     alive: bool = True
     commit: str = ""
+    data: TrackedData | None = None
 
     def stamp(self) -> Hashable:
         """Changes whenever the run does."""
         rows = tuple((row.name, row.state, len(row.reports), row.ended, row.reason) for row in self.rows)
-        return (rows, self.network is None, tuple(self.results), self.failed_tasks, self.alive, self.commit)
+        known = (self.network is None, tuple(self.results), self.failed_tasks, self.alive, self.commit, self.data)
+        return (rows, *known)
 
     @property
     def longest(self) -> Row:
@@ -87,6 +90,7 @@ def network_run(store: Store, sweep: str, facts: NetworkFacts) -> RunUpdate:
             *_lungs(facts),
         ],
         artifacts=artifacts,
+        datasets=[facts.data] if facts.data else [],
     )
 
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 RunStatus: TypeAlias = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -56,6 +56,41 @@ def text_artifact(text: str) -> Artifact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrackedData:
+    """A data set as a run's input.
+
+    Attributes:
+        name: kind of the data set, such as `covid`.
+        digest: 36 characters at most; another one is another data set.
+        source: key of the prepared data; no path.
+        schema: classes and size, as JSON text.
+        profile: images by split, as JSON text.
+    """
+
+    name: str
+    digest: str
+    source: str
+    schema: str
+    profile: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How a sweep's runs are shown to somebody who has set nothing up.
+
+    Attributes:
+        metrics, params: columns, in order.
+        order_by: metric that the runs are sorted by.
+        ascending: whether the smallest comes first.
+    """
+
+    metrics: Sequence[str]
+    params: Sequence[str]
+    order_by: str
+    ascending: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunUpdate:
     """What a run shall hold. Applied as often as one likes, the run holds it once.
 
@@ -71,6 +106,8 @@ class RunUpdate:
         tags: further tags; the last value of a name counts.
         metrics: points to log; those with a non-finite value are left out.
         artifacts: by path inside the run.
+        datasets: inputs of the run.
+        view: of the sweep's run, how all of its runs are shown.
     """
 
     key: str
@@ -83,6 +120,8 @@ class RunUpdate:
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Sequence[MetricPoint] = ()
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    datasets: Sequence[TrackedData] = ()
+    view: View | None = None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -93,13 +132,18 @@ class RunUpdate:
             "tags": dict(self.tags),
             "metrics": [[point.name, point.value, point.step, point.time_ms] for point in self.metrics],
             "artifacts": {path: artifact.identity for path, artifact in self.artifacts.items()},
+            "datasets": [asdict(each) for each in self.datasets],
+            "view": asdict(self.view) if self.view else None,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """A run as the server knows it; of each metric the value at the highest step, the latest of several."""
+    """A run as the server knows it; of each metric the value at the highest step, the latest of several.
+
+    Of its data sets there are name and digest.
+    """
 
     run_id: str
     key: str
@@ -109,6 +153,7 @@ class RunRecord:
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
+    datasets: tuple[tuple[str, str], ...] = ()
 
 
 class Tracker(Protocol):

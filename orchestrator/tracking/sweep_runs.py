@@ -19,7 +19,8 @@ from orchestrator.tracking.explanation_run import explanation_run
 from orchestrator.tracking.identity import milliseconds
 from orchestrator.tracking.maps_run import maps_run
 from orchestrator.tracking.network_run import NetworkFacts, network_run
-from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, text_artifact
+from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunStatus, RunUpdate, TrackedData, text_artifact
+from orchestrator.tracking.shown import tracked_data, view_of
 from trainables.spec import posthoc_key
 
 STATUS: dict[SweepState, RunStatus] = {
@@ -76,6 +77,7 @@ class SweepRuns:
                 **{f"orchestrator.{name}": _text(definition[name]) for name in PARENT_TAGS if name in definition},
             },
             artifacts={"sweep.json": text_artifact(json.dumps(definition, indent=1)), **artifacts, **pictures},
+            view=view_of(definition, rows),
         )
 
     def _explained(self, definition: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
@@ -109,6 +111,7 @@ class SweepRuns:
                 objectives=objectives,
                 alive=state == "running",
                 commit=definition.get("commit", ""),
+                data=self._tracked(drawn[0].data_key),
             )
             stamp = facts.stamp()
             if self._built.get(key, (None,))[0] != stamp:
@@ -138,6 +141,11 @@ class SweepRuns:
             except MissingArtifact:
                 return None
         return self._manifests[key]
+
+    def _tracked(self, key: str) -> TrackedData | None:
+        """A data set as an input of runs."""
+        about = next((each for path, each in self._about_data(key).items() if path.endswith(f"{key}.json")), None)
+        return tracked_data(key, json.loads(about.content())) if about else None
 
     def _about_data(self, key: str) -> dict[str, Artifact]:
         """What is known of a data set: classes, counts, remarks, no names of patients; and which images were left out."""

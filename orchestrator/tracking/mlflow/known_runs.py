@@ -19,6 +19,8 @@ class KnownRuns:
     Attributes:
         params: what each run has, by its id.
         state: status and name of each run, by its id.
+        with_inputs: ids of the runs whose data sets are written.
+        experiment_tags: those that this driver has set.
     """
 
     def __init__(self, client: Any, experiment: str, sweep: str, artifact_root: str | None) -> None:
@@ -30,6 +32,8 @@ class KnownRuns:
         self._by_key: dict[str, list[Any]] = {}
         self.params: dict[str, dict[str, str]] = {}
         self.state: dict[str, tuple[str, str]] = {}
+        self.with_inputs: set[str] = set()
+        self.experiment_tags: dict[str, str] = {}
         self._experiment_id = ""
         self._restore_experiment()
         for run in self.listed(client, experiment, sweep, deleted_too=True):
@@ -79,7 +83,7 @@ class KnownRuns:
                 raise ValueError(f"{update.key} names the parent {update.parent}, which has no run. Apply it first.")
             tags["mlflow.parentRunId"] = parent_id
         run = self._client.create_run(
-            self._existing_experiment(), start_time=update.start_ms or None, tags=tags, run_name=update.name
+            self.experiment_id, start_time=update.start_ms or None, tags=tags, run_name=update.name
         )
         self._remember(update.key, run)
         return self._ids[update.key]
@@ -98,7 +102,9 @@ class KnownRuns:
         self.params[run.info.run_id] = dict(run.data.params)
         self.state[run.info.run_id] = (run.info.status, run.info.run_name)
 
-    def _existing_experiment(self) -> str:
+    @property
+    def experiment_id(self) -> str:
+        """Of the sweep's experiment, which is made if it is not there."""
         if not self._experiment_id:
             self._experiment_id = self._created_experiment()
         return self._experiment_id

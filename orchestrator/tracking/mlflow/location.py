@@ -51,6 +51,25 @@ def is_absent(uri: str) -> bool:
     return uri.startswith(EMBEDDED) and not Path(uri.removeprefix(EMBEDDED)).exists()
 
 
+def sweep_pages(uri: str, address: str, most: int = 10) -> list[tuple[str, str]]:
+    """The newest experiments of the embedded database with the address of their view; none of a server's."""
+    from orchestrator.tracking.mlflow.view import page_of
+
+    if not uri.startswith(EMBEDDED) or is_absent(uri):
+        return []
+    asked = (
+        "SELECT name, experiments.experiment_id FROM experiments JOIN experiment_tags "
+        "ON experiments.experiment_id = experiment_tags.experiment_id "
+        "WHERE key = 'mlflow.experimentKind' AND lifecycle_stage = 'active' ORDER BY last_update_time DESC LIMIT ?"
+    )
+    try:
+        with closing(sqlite3.connect(uri.removeprefix(EMBEDDED), timeout=5)) as database:
+            found = database.execute(asked, (most,)).fetchall()
+    except sqlite3.Error:  # of another version of MLflow: the pages are found by hand
+        return []
+    return [(str(name), page_of(address, str(number))) for name, number in found]
+
+
 def require_usable(uri: str) -> None:
     """Refuse a database file that cannot be opened, which MLflow would try for minutes.
 

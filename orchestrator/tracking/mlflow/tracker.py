@@ -17,6 +17,7 @@ from orchestrator.tracking.limits import within_limits
 from orchestrator.tracking.mlflow.client import open_client, reaching
 from orchestrator.tracking.mlflow.known_runs import KnownRuns
 from orchestrator.tracking.mlflow.location import artifact_root, is_absent, place_of, tracking_uri
+from orchestrator.tracking.mlflow.view import dataset_input, experiment_tags
 from orchestrator.tracking.protocol import DIGEST_TAG, KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
 
 METRICS_A_BATCH = 800  # with up to 100 params and 100 tags of the same batch MLflow's 1,000
@@ -105,6 +106,8 @@ class MlflowTracker:
         run_id = known.find(update.key) or known.create(update)
         self._write_artifacts(run_id, update)
         self._write_state(run_id, update)
+        self._write_inputs(run_id, update)
+        self._write_view(run_id, update)
         self._write_content(run_id, update)
         return run_id
 
@@ -130,6 +133,27 @@ class MlflowTracker:
             self._client.update_run(run_id, name=update.name)
             self._client.set_terminated(run_id, status=update.status, end_time=update.end_ms or None)
         known.state[run_id] = wanted
+
+    def _write_inputs(self, run_id: str, update: RunUpdate) -> None:
+        """Each data set once, also where an earlier driver has written it."""
+        if not update.datasets or run_id in self._known().with_inputs:
+            return
+        known = {
+            (each.dataset.name, each.dataset.digest) for each in self._client.get_run(run_id).inputs.dataset_inputs
+        }
+        new = [each for each in update.datasets if (each.name, each.digest) not in known]
+        if new:
+            self._client.log_inputs(run_id, datasets=[dataset_input(each) for each in new])
+        self._known().with_inputs.add(run_id)
+
+    def _write_view(self, run_id: str, update: RunUpdate) -> None:
+        if update.view is None:
+            return
+        known = self._known()
+        for name, value in experiment_tags(update.view, run_id).items():
+            if known.experiment_tags.get(name) != value:
+                self._client.set_experiment_tag(known.experiment_id, name, value)
+                known.experiment_tags[name] = value
 
     def _write_content(self, run_id: str, update: RunUpdate) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -181,5 +205,6 @@ def _record(run: Any) -> RunRecord:
         status=run.info.status,
         params=dict(run.data.params),
         tags=tags,
+        datasets=tuple((each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs),
         metrics=dict(run.data.metrics),
     )

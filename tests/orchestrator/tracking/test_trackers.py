@@ -14,7 +14,16 @@ import pytest
 from orchestrator.errors import TrackingError
 from orchestrator.tracking.memory import MemoryServer, MemoryTracker
 from orchestrator.tracking.mlflow import MlflowTracker, artifact_root, tracking_uri
-from orchestrator.tracking.protocol import KEY_TAG, SWEEP_TAG, MetricPoint, RunUpdate, Tracker, text_artifact
+from orchestrator.tracking.protocol import (
+    KEY_TAG,
+    SWEEP_TAG,
+    MetricPoint,
+    RunUpdate,
+    TrackedData,
+    Tracker,
+    View,
+    text_artifact,
+)
 from tests.orchestrator.tracking.servers import free_port, mlflow_server
 
 OpenTracker = Callable[[str], Tracker]
@@ -239,3 +248,45 @@ def test_a_server_in_memory_can_be_away() -> None:
     tracker = MemoryTracker("demo", MemoryServer(unreachable=True))
     with pytest.raises(TrackingError):
         tracker.apply(parent())
+
+
+DATA = TrackedData(name="data", digest="0123456789abcdef", source="data-0123456789abcdef", schema="{}", profile="{}")
+
+
+def test_a_data_set_is_an_input_once_whoever_applies(open_tracker: OpenTracker, sweep: str) -> None:
+    for _ in range(2):
+        tracker = open_tracker(sweep)
+        tracker.apply(parent())
+        tracker.apply(child(datasets=[DATA]))
+        tracker.apply(child(datasets=[DATA], status="FINISHED", end_ms=3_000_000))
+    (record,) = [run for run in open_tracker(sweep).runs() if run.key == "network-1"]
+    assert record.datasets == (("data", "0123456789abcdef"),)
+
+
+def test_a_view_can_be_applied_again_and_again(open_tracker: OpenTracker, sweep: str) -> None:
+    tracker = open_tracker(sweep)
+    for metric in ("val/nll", "val/auroc"):
+        tracker.apply(parent(view=View(metrics=[metric], params=["loss"], order_by=metric, ascending=True)))
+    assert len(tracker.runs()) == 1
+
+
+def test_the_view_is_what_mlflow_s_pages_read(tmp_path: Path) -> None:
+    import json
+
+    from mlflow.tracking import MlflowClient
+
+    from orchestrator.tracking.mlflow import sweep_pages
+
+    uri = tracking_uri(tmp_path, {})
+    tracker = MlflowTracker(uri, "demo", "demo@1", artifact_root(tmp_path, uri))
+    view = View(metrics=["val/nll", "test/ece"], params=["loss"], order_by="val/nll", ascending=True)
+    run_id = tracker.apply(parent(view=view))
+    experiment = MlflowClient(uri).get_experiment_by_name("demo")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    state = json.loads(experiment.tags["mlflow.sharedViewState.orchestrator"])
+    assert "metrics.`test/ece`" in state["selectedColumns"]
+    assert state["orderByKey"] == "metrics.`val/nll`"
+    assert state["runsExpanded"] == {run_id: True}
+    ((name, page),) = sweep_pages(uri, "http://127.0.0.1:5000")
+    assert name == "demo"
+    assert page.startswith(f"http://127.0.0.1:5000/#/experiments/{experiment.experiment_id}/runs?")
