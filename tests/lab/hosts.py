@@ -2,7 +2,7 @@
 
 Nothing here has a name that outlives it. Namespaces live as long as their first process, every first process dies with the
 one that made it (the kernel sees to that, also after kill -9), and links vanish with their namespaces. So a lab that was
-broken off leaves nothing behind, and two labs do not meet.
+broken off leaves nothing behind but an empty folder `/mnt/shared`, on which the shared one is mounted, and two labs do not meet.
 
 The hosts share one kernel: one clock, one memory, one file system under `/mnt/shared`. What needs several of these (a clock
 that is wrong, the rules of NFS) cannot be shown here.

@@ -48,7 +48,7 @@ def test_a_sound_cluster_has_no_findings_and_real_faults_are_found_where_they_ar
     for package in ("orchestrator", "search_spaces", "trainables"):
         shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__"))
     (other / "trainables" / "planted.py").write_text("planted = True\n")
-    three.run(f"mkdir -p /run/other && umount {SHARED} && mkdir -p {SHARED}/runs")
+    three.run(f"mkdir -p /run/other && mount -t tmpfs tmpfs {SHARED} && mkdir {SHARED}/runs")
     copied = three.folder / "run" / "other"
     shutil.copytree(other, copied, dirs_exist_ok=True)
     three.run(f"mount --bind /run/other/trainables {ROOT}/trainables")
