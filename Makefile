@@ -6,7 +6,7 @@ PYTEST := $(VENV_PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-kill check format lock bench bench-gpu bench-large peers clean
+.PHONY: help setup demo ui docs test test-slow test-kill check format lock bench bench-gpu bench-large peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -20,6 +20,10 @@ demo: setup ## a whole sweep on embedded radiographs: training, uncertainty, exp
 
 ui: setup ## the MLflow pages of your sweeps, on this machine only
 	@.venv/bin/orchestrator ui $(ARGS)
+
+docs: setup ## the documentation as a site of its own in site/, built without a network
+	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --strict --quiet
+	@echo "site/index.html; with search: $(VENV_PYTHON) -m http.server --bind 127.0.0.1 --directory site"
 
 test: setup ## the tests, a few minutes; ARGS="-k laplace" picks some
 	@$(PYTEST) -m "not slow and not kill" $(ARGS)
