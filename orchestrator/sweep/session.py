@@ -9,7 +9,8 @@ from pathlib import Path
 
 from orchestrator.errors import TrackingError
 from orchestrator.executors.protocol import Executor
-from orchestrator.progress import Progress
+from orchestrator.progress import Progress, ProgressForm, open_progress
+from orchestrator.progress_json import ProgressJson
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store, require_writable
 from orchestrator.sweep.interrupts import Interrupts
@@ -40,6 +41,7 @@ def run_with_everything(
     quiet: bool = False,
     posthoc_only: bool = False,
     own_process: bool = False,
+    progress: ProgressForm = "auto",
 ) -> Session:
     """Run a launch on Ray (or inline), show its progress and mirror it to the tracking server.
 
@@ -50,6 +52,7 @@ def run_with_everything(
         quiet: show nothing.
         posthoc_only: compute missing post-hoc results and start no trial.
         own_process: whether a second signal may end the whole process: on the command line, not in a notebook.
+        progress: how to show it.
 
     Raises:
         ValueError: a mistake in the call; nothing was changed.
@@ -58,15 +61,23 @@ def run_with_everything(
     require_writable(launch.storage)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with Interrupts(own_process=own_process) as interrupts:
-        return _run(launch, make_executor(address, inline), interrupts, quiet=quiet, posthoc_only=posthoc_only)
+        display = open_progress(launch.name, form=progress, quiet=quiet)
+        return _run(launch, make_executor(address, inline), interrupts, display, posthoc_only=posthoc_only)
 
 
-def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: bool, posthoc_only: bool) -> Session:
+def _run(
+    launch: Launch,
+    executor: Executor,
+    interrupts: Interrupts,
+    display: Progress | ProgressJson,
+    *,
+    posthoc_only: bool,
+) -> Session:
     ledger = Ledger(launch.storage, launch.name)
     opener = functools.partial(open_tracker, launch.storage, launch.name)
     mirror = MirrorThread(Mirror(opener, Store(launch.storage), ledger))
     try:
-        with Progress(launch.name, quiet=quiet) as progress:
+        with display as progress:
             ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only, interrupts=interrupts)
             executor.close()
             if ended.finished and pending(ledger):
