@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-TITLED = re.compile(r'^```(?P<language>python|diff) title="(?P<path>[^"]+)"\n(?P<text>.*?)^```$', re.DOTALL | re.MULTILINE)
+TITLED = re.compile(
+    r'^```(?P<language>python|diff) title="(?P<path>[^"]+)"\n(?P<text>.*?)^```$', re.DOTALL | re.MULTILINE
+)
 
 
 def titled_blocks(page: Path) -> list[tuple[str, str, str]]:
@@ -27,6 +29,8 @@ def put_in(page: Path, root: Path) -> None:
         for hunk in text.split("@@\n"):
             before = "".join(line[1:] + "\n" for line in hunk.splitlines() if line[:1] in " -")[:-1]
             after = "".join(line[1:] + "\n" for line in hunk.splitlines() if line[:1] in " +")[:-1]
-            assert source.count(before) == 1, f"{page.name}: {path} has these lines {source.count(before)} times:\n{before}"
+            assert source.count(before) == 1, (
+                f"{page.name}: {path} has these lines {source.count(before)} times:\n{before}"
+            )
             source = source.replace(before, after)
         place.write_text(source)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.docs.page_code import put_in, titled_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,7 +15,7 @@ PAGES = sorted((ROOT / "docs" / "how-to-add").glob("*.md"))
 PACKAGES = ("orchestrator", "search_spaces", "trainables")
 MOST_LINES = 40
 
-SWEEP = '''
+SWEEP = """
 import sys
 from dataclasses import replace
 
@@ -41,9 +42,9 @@ assert ended.finished and not ended.failed_trials and not ended.failed_tasks, en
 frame = api.results("all_new")
 print(frame[["metrics/test/accuracy", "metrics/feature_distance/test/distance"]].to_json())
 print([name for name in frame if "gradient_times_input" in name])
-'''
+"""
 
-SPACE = '''
+SPACE = """
 from search_spaces.sweep import Sweep
 from trainables.spec import Aopc, Evaluation, Poly, Schedule, Split, TrialSpec
 from trainables.spec.feature_distance import FeatureDistance
@@ -68,7 +69,7 @@ sweep = Sweep(
     member_seeds=0,
     posthoc=(Evaluation(), Aopc(explainer="gradient_times_input", cells=4, images=4), FeatureDistance()),
 )
-'''
+"""
 
 
 def copied(folder: Path) -> Path:
@@ -80,7 +81,9 @@ def copied(folder: Path) -> Path:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_goes_in_and_is_short(page: Path, tmp_path: Path) -> None:
     put_in(page, copied(tmp_path))
-    lines = [line for _, _, text in titled_blocks(page) for line in text.splitlines() if line.strip() not in ("", "@@", "+")]
+    lines = [
+        line for _, _, text in titled_blocks(page) for line in text.splitlines() if line.strip() not in ("", "@@", "+")
+    ]
     assert len(lines) < MOST_LINES, f"{page.name} has {len(lines)} lines of code"
 
 
@@ -89,7 +92,19 @@ def test_all_five_together_train_and_are_computed(tmp_path: Path) -> None:
     assert len(PAGES) == 5
     for page in PAGES:
         put_in(page, tmp_path)
-    check = [sys.executable, "-m", "ruff", "check", "--quiet", "--isolated", "--select", "E,F,B", "--ignore", "E501", "."]
+    check = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--quiet",
+        "--isolated",
+        "--select",
+        "E,F,B",
+        "--ignore",
+        "E501",
+        ".",
+    ]
     assert not subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
     (tmp_path / "all_new.py").write_text(SPACE)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -13,7 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 OUTSIDE = re.compile(r"^(https?:)?//", re.IGNORECASE)
 IN_CSS = re.compile(r"""(?:@import\s*|url\()\s*["']?((?:https?:)?//[^"')]+)""", re.IGNORECASE)
-FETCHING = {"script": ("src",), "link": ("href",), "img": ("src", "srcset"), "iframe": ("src",), "source": ("src", "srcset")}
+FETCHING = {
+    "script": ("src",),
+    "link": ("href",),
+    "img": ("src", "srcset"),
+    "iframe": ("src",),
+    "source": ("src", "srcset"),
+}
 
 
 class Fetched(HTMLParser):
