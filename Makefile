@@ -64,6 +64,6 @@ peers: setup ## our explanations beside pytorch-grad-cam and Quantus, which are 
 	@PYTHONPATH=.peers:. $(PYTEST) -q tests/trainables/explain/test_peers.py $(ARGS)
 	@PYTHONPATH=.peers:. $(VENV_PYTHON) -m benchmarks peers
 
-clean: ## remove caches; .venv and runs stay
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build ./*.egg-info
+clean: ## remove caches and the site; .venv and runs stay
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build site ./*.egg-info
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -39,12 +39,15 @@ class ProgressJson:
         self._gpus = GpuWatch()
         self._every = summary_seconds
         self._next_summary = 0.0
+        self._last: tuple[SweepDriver, Reconciler] | None = None
 
     def __enter__(self) -> ProgressJson:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is to be closed."""
+        """The last line is a summary of how it ended."""
+        if self._last is not None:
+            self._write("summary", **self._summary(*self._last))
 
     def decoding(self, done: int, total: int) -> None:
         """Images are being decoded: a line for every tenth of them."""
@@ -65,24 +68,22 @@ class ProgressJson:
         for row in rows:
             if self._is_new(row.name, (row.state, len(row.reports))) and self._is_of_this_start(row):
                 self._write("trial", **_row(row, driver.first_objective.metric))
-        queue = {
-            "done": len(reconciler.done),
-            "queued": len(reconciler.pending),
-            "failed": len(reconciler.failed),
-        }
+        queue = _queue(reconciler)
         if any(queue.values()) and self._is_new("posthoc", tuple(queue.values())):
             self._write("posthoc", **queue)
+        self._last = driver, reconciler
         if time.monotonic() >= self._next_summary:
             self._next_summary = time.monotonic() + self._every
-            self._write("summary", **self._summary(driver, rows), posthoc=queue)
+            self._write("summary", **self._summary(driver, reconciler))
 
-    def _summary(self, driver: SweepDriver, rows: list[Row]) -> dict[str, Any]:
-        sweep = driver.sweep
+    def _summary(self, driver: SweepDriver, reconciler: Reconciler) -> dict[str, Any]:
+        sweep, rows = driver.sweep, list(driver.rows.values())
         trials = [row.state for row in rows if row.kind == "trial"]
         now = time.time()
         left = seconds_left(rows, trials=sweep.trials, members=sweep.member_seeds, since=self._since, now=now)
         return {
             "trials": {"wanted": sweep.trials, **{state: trials.count(state) for state in sorted(set(trials))}},
+            "posthoc": _queue(reconciler),
             "seconds_left": None if left is None else round(left, 1),
             "gpus": [vars(each) for each in self._gpus()],
         }
@@ -97,6 +98,10 @@ class ProgressJson:
     def _write(self, event: str, **values: Any) -> None:
         line = {"time": round(time.time(), 3), "sweep": self._name, "event": event, **values}
         print(json.dumps(line), file=self._stream or sys.stderr, flush=True)
+
+
+def _queue(reconciler: Reconciler) -> dict[str, int]:
+    return {"done": len(reconciler.done), "queued": len(reconciler.pending), "failed": len(reconciler.failed)}
 
 
 def _row(row: Row, metric: str) -> dict[str, Any]:

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import optuna
 import pytest
+from PIL import Image
 
 from orchestrator import api
 from orchestrator.cli import COMMANDS, cli
+from orchestrator.exporting import export
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.store import Store
 from orchestrator.tracking.memory import MemoryTracker
 from orchestrator.tracking.protocol import Artifact
 from trainables.spec import SmallCNN, Synthetic, TrialSpec
@@ -125,6 +130,22 @@ def test_the_code_for_python_runs_in_its_order(here: Path, capsys: pytest.Captur
     exec(compile(source, "docs/identity-and-store.md", "exec"), names)
     key = next(path.name for path in (here / "runs" / "artifacts" / "evaluation").iterdir())
     assert 0 <= names["read_metrics"](here / "runs", key)["test/accuracy"] <= 1
+    _use_the_exported_model(here)
+
+
+def _use_the_exported_model(here: Path) -> None:
+    """The code of the page on models, on an export of the sweep that the code for Python has run."""
+    export(Store(here / "runs"), Ledger(here / "runs", "demo"), here / "chest")
+    (here / "images").mkdir()
+    gradient = np.add.outer(np.arange(64), 2 * np.arange(64)).astype(np.uint8)
+    Image.fromarray(gradient).save(here / "images" / "one.png")
+    names: dict[str, Any] = {}
+    (source,) = blocks(DOCS / "models.md", "python")
+    exec(compile(source, "docs/models.md", "exec"), names)
+    assert names["good"] == [0], "two.dcm is not there"
+    assert names["problems"][0] is None
+    assert "two.dcm" in str(names["problems"][1])
+    assert names["answers"].log_probs.exp().sum().item() == pytest.approx(1)
 
 
 def test_the_embedded_radiograph_of_the_page_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:

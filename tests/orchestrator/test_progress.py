@@ -77,7 +77,8 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What a tiny sweep tells in JSON, and again when it is started a second time."""
     storage, stream = tmp_path_factory.mktemp("runs"), io.StringIO()
     for _ in range(2):
-        run_sweep(launch(storage), InlineExecutor(), [ProgressJson("tiny", stream=stream, summary_seconds=0)])
+        with ProgressJson("tiny", stream=stream, summary_seconds=0) as progress:
+            run_sweep(launch(storage), InlineExecutor(), [progress])
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -106,6 +107,8 @@ def test_the_summary_counts_trials_and_says_what_is_left(lines: list[dict[str, A
     assert any(summary["seconds_left"] is not None and summary["seconds_left"] > 0 for summary in summaries)
     assert summaries[-1]["seconds_left"] is None
     assert summaries[-1]["posthoc"]["queued"] == 0
+    told = [line for line in lines if line["event"] != "data"]  # the second start finds everything there
+    assert told[-1] == summaries[-1], "the last line says how it ended"
 
 
 def test_the_table_says_what_is_left(tmp_path: Path) -> None:
