@@ -21,6 +21,11 @@ def sweep_names(context: click.Context, parameter: click.Parameter, incomplete: 
         return []
 
 
+def sweeps_and_files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Sweeps, and files and folders as the shell finds them."""
+    return [*sweep_names(context, parameter, incomplete), CompletionItem(incomplete, type="file")]
+
+
 def space_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Spaces by name, and Python files as the shell finds them."""
     from search_spaces.registry import SPACES

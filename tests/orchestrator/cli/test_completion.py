@@ -42,6 +42,8 @@ def test_sweeps_of_the_storage_folder_are_offered(two_sweeps: Path, tmp_path: Pa
         assert set(offered(command, "")) == {"covid", "demo"}, command
         assert offered(command, "--storage", str(tmp_path / "none"), "") == [], command
     assert offered("results", "d") == ["demo"]
+    for command in ("explain", "predict", "localise"):
+        assert offered(command, "d") == ["demo", "d"], "the shell adds files to the second"
 
 
 def test_spaces_are_offered_beside_files() -> None:
