@@ -6,7 +6,7 @@ PYTEST := $(VENV_PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-kill test-lab check format lock bench bench-gpu bench-large bench-scale peers clean
+.PHONY: help setup demo ui docs test test-slow test-kill test-lab check format lock bench bench-gpu bench-large bench-scale peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -20,6 +20,10 @@ demo: setup ## a whole sweep on embedded radiographs: training, uncertainty, exp
 
 ui: setup ## the MLflow pages of your sweeps, on this machine only
 	@.venv/bin/orchestrator ui $(ARGS)
+
+docs: setup ## the documentation as a site of its own in site/, built without a network
+	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --strict --quiet
+	@echo "site/index.html; with search: $(VENV_PYTHON) -m http.server --bind 127.0.0.1 --directory site"
 
 test: setup ## the tests, a few minutes; ARGS="-k laplace" picks some
 	@$(PYTEST) -m "not slow and not kill and not lab" $(ARGS)
@@ -66,6 +70,6 @@ peers: setup ## our explanations beside pytorch-grad-cam and Quantus, which are 
 bench-scale: setup ## 1,000 trials that only sleep: what the orchestration costs (SCALE_TRIALS=... for less)
 	@$(VENV_PYTHON) -m benchmarks scale $(ARGS)
 
-clean: ## remove caches; .venv and runs stay
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build ./*.egg-info
+clean: ## remove caches and the site; .venv and runs stay
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build site ./*.egg-info
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

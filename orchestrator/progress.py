@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from orchestrator.gpu_use import GpuWatch, gpu_text
+from orchestrator.pace import duration_text, planned_epochs, seconds_left
+from orchestrator.progress_json import ProgressJson
 
 if TYPE_CHECKING:
     from orchestrator.storage.ledger import Row
@@ -18,6 +22,16 @@ if TYPE_CHECKING:
 COLOURS = {"running": "cyan", "completed": "green", "stopped": "yellow", "failed": "red"}
 SHOWN_ROWS = 24
 
+ProgressForm: TypeAlias = Literal["auto", "lines", "json"]
+"""A live table on a terminal and lines elsewhere; always lines; or JSON, an object a line."""
+
+
+def open_progress(name: str, *, form: ProgressForm = "auto", quiet: bool = False) -> Progress | ProgressJson:
+    """The display that a user asked for; quiet wins."""
+    if form == "json" and not quiet:
+        return ProgressJson(name)
+    return Progress(name, quiet=quiet, live=form == "auto")
+
 
 class Progress:
     """Shows a sweep on stderr.
@@ -25,19 +39,22 @@ class Progress:
     Args:
         name: name of the sweep.
         quiet: show nothing.
+        live: show a live table where stderr is a terminal.
     """
 
-    def __init__(self, name: str, *, quiet: bool = False) -> None:
+    def __init__(self, name: str, *, quiet: bool = False, live: bool = True) -> None:
         self._name = name
         self._console = Console(stderr=True, quiet=quiet)
         self._started = time.monotonic()
+        self._since = time.time()
+        self._gpus = GpuWatch()
         self._driver: SweepDriver | None = None
         self._reconciler: Reconciler | None = None
         self._told: dict[str, str] = {}
         self._decoded = (0, 0)
         self._note = ""
         self._live: Live | None = None
-        if self._console.is_terminal and not quiet:
+        if self._console.is_terminal and live and not quiet:
             self._live = Live(console=self._console, refresh_per_second=2, get_renderable=self._picture, transient=True)
 
     def __enter__(self) -> Progress:
@@ -107,8 +124,17 @@ class Progress:
         failed = f", {len(queue.failed)} failed" if queue.failed else ""
         return Text(
             f"{self._name}: {len(trials)} of {self._driver.sweep.trials} trials ({counts}); post-hoc: {len(queue.done)} done, "
-            f"{len(queue.pending)} queued{failed}; {self._clock()}{f'; {self._note}' if self._note else ''}"
+            f"{len(queue.pending)} queued{failed}; {self._clock()}{self._left(rows)}{f'; {self._note}' if self._note else ''}"
         )
+
+    def _left(self, rows: list[Row]) -> str:
+        """What is left, and how busy the GPUs are, as far as it can be said."""
+        assert self._driver is not None
+        sweep = self._driver.sweep
+        left = seconds_left(rows, trials=sweep.trials, members=sweep.member_seeds, since=self._since, now=time.time())
+        training = "" if left is None else f", about {duration_text(left)} of training left"
+        gpus = gpu_text(self._gpus())
+        return f"{training}; {gpus}" if gpus else training
 
     def _table(self, rows: list[Row]) -> Table:
         assert self._driver is not None
@@ -136,8 +162,7 @@ class Progress:
 def _epoch(row: Row) -> str:
     if row.first_key and not row.reports and row.state == "running":
         return "first stage"
-    of = row.spec.get("schedule", {}).get("epochs", "")
-    return f"{row.reports[-1].epoch if row.reports else 0}{f'/{of}' if of else ''}"
+    return f"{row.reports[-1].epoch if row.reports else 0}/{planned_epochs(row)}"
 
 
 def _ending(row: Row, driver: SweepDriver) -> str:

@@ -80,7 +80,7 @@ def parse_overrides(space: Space, texts: Mapping[str, str], also_known: Sequence
     if not texts:
         return Overrides()
     params, specs = probe(space)
-    fields = {path for spec in specs for path in _paths(spec)}
+    fields = field_paths(specs)
     chosen: dict[str, Any] = {}
     fixed: dict[str, Any] = {}
     for key, text in texts.items():
@@ -118,6 +118,11 @@ def probe(
         specs.append((overrides or Overrides()).draw(space, trial))
         params |= trial.distributions
     return params, specs
+
+
+def field_paths(specs: Sequence[TrialSpec]) -> set[str]:
+    """Paths of the fields that some of the descriptions have, such as `schedule/epochs`."""
+    return {path for spec in specs for path in _paths(spec)}
 
 
 class _Fixed:

@@ -8,6 +8,7 @@ import signal
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from orchestrator.errors import MachineError
 from trainables.spec.canonical import nearest
@@ -38,6 +39,8 @@ COMMANDS = {
     "register": ("orchestrator.cli.register", "Register a network or an ensemble in MLflow's model registry."),
     "audit": ("orchestrator.cli.audit", "Check that nothing is doubled, missing or orphaned."),
     "list": ("orchestrator.cli.list", "List the search spaces that exist by name."),
+    "new-space": ("orchestrator.cli.new_space", "Write a search space of your own, commented and ready to run."),
+    "completion": ("orchestrator.cli.completion", "Print what makes bash, zsh or fish complete commands."),
     "ui": ("orchestrator.cli.ui", "Open the MLflow user interface on this machine."),
     "doctor": ("orchestrator.cli.doctor", "Check storage, tracking, versions, devices, disk and memory."),
 }
@@ -48,7 +51,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the table."""
-        return list(COMMANDS)
+        return [*COMMANDS]  # `list` is a module of this package once its command was called
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None if there is no such."""
@@ -56,6 +59,11 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands from the table, which imports none of them, and options."""
+        found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

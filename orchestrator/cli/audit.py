@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
 from orchestrator.storage.address import Storage
 
 
 @click.command("audit")
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=sweep_names)
 @storage_option
 @click.option("--contents", is_flag=True, help="Also read every file, and compare it with the hash of its manifest.")
 @click.option(

@@ -6,12 +6,13 @@ import sys
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, storage_option
 from orchestrator.storage.address import Storage
 
 
 @click.command("delete")
-@click.argument("sweep")
+@click.argument("sweep", shell_complete=sweep_names)
 @storage_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(sweep: str, storage: Storage, yes: bool) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, json_option, on_bad_image_option, print_json, storage_option
 from orchestrator.storage.address import Storage
 
@@ -18,7 +19,7 @@ SHOWN = ("accuracy", "ece", "nll")
 
 
 @click.command("evaluate")
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=sweep_names)
 @click.option(
     "--data", type=click.Path(path_type=Path), required=True, help="Folder in the layout of the sweep's data."
 )

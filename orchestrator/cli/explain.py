@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.completing import sweeps_and_files
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
 from orchestrator.storage.address import Storage
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("names", nargs=-1, required=True, metavar="[SWEEP] IMAGE...")
+@click.argument("names", nargs=-1, required=True, shell_complete=sweeps_and_files, metavar="[SWEEP] IMAGE...")
 @click.option("--method", default="grad_cam", show_default=True, metavar="NAME", help="How to explain; see the docs.")
 @click.option("--class", "of_class", metavar="NAME", help="The class to explain. [default: the most probable one]")
 @click.option("--members", is_flag=True, help="Also the map of each member, and what members have in common.")

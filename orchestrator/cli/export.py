@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
 from orchestrator.storage.address import Storage
 
 
 @click.command("export")
-@click.argument("names", nargs=-1, metavar="[SWEEP] [KEY|NAME]")
+@click.argument("names", nargs=-1, shell_complete=sweep_names, metavar="[SWEEP] [KEY|NAME]")
 @storage_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write. [default: ./SWEEP-NAME]")
 @click.option("--force", is_flag=True, help="Replace the folder if it is there.")

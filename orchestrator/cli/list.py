@@ -19,4 +19,4 @@ def command(as_json: bool) -> None:
     width = max(map(len, SPACES))
     for name, text in SPACES.items():
         click.echo(f"{name:<{width}}  {text}")
-    click.echo("\nRun one: orchestrator sweep NAME. A file of your own: orchestrator sweep ./my_space.py")
+    click.echo("\nRun one: orchestrator sweep NAME. A file of your own: orchestrator new-space my_space.py")

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from orchestrator.cli.completing import sweeps_and_files
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
 
 
 @click.command("localise")
-@click.argument("names", nargs=-1, required=True, metavar="[SWEEP] MASKS")
+@click.argument("names", nargs=-1, required=True, shell_complete=sweeps_and_files, metavar="[SWEEP] MASKS")
 @click.option("--with", "network", metavar="NAME|KEY", help="A network or ensemble. [default: best network on val]")
 @click.option("--method", default="grad_cam", show_default=True, help="How the predicted class is explained.")
 @click.option("--split", type=click.Choice(["val", "test"]), default="test", show_default=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.cli.completing import task_names
 from orchestrator.storage.address import Storage, is_bucket
 from orchestrator.storage.ledger import Ledger, ledgers
 
@@ -52,7 +53,15 @@ tasks_option = click.option(
     "--tasks",
     multiple=True,
     metavar="TASK[,TASK]",
+    shell_complete=task_names,
     help="Further post-hoc tasks, by name (laplace_full) or with settings (laplace:samples=50). Repeatable.",
+)
+
+progress_option = click.option(
+    "--progress",
+    type=click.Choice(["auto", "lines", "json"]),
+    default="auto",
+    help="On stderr: a table on a terminal and lines elsewhere, always lines, or JSON, an object a line.",
 )
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option, tasks_option
+from orchestrator.cli.completing import sweep_names
+from orchestrator.cli.options import find_sweep, json_option, print_json, progress_option, storage_option, tasks_option
 from orchestrator.storage.address import Storage
+
+if TYPE_CHECKING:
+    from orchestrator.progress import ProgressForm
 
 
 @click.command("posthoc")
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=sweep_names)
 @storage_option
 @tasks_option
 @click.option(
@@ -22,6 +28,7 @@ from orchestrator.storage.address import Storage
 @click.option("--address", help="Address of a running Ray cluster. [default: a Ray of its own]")
 @click.option("--inline", is_flag=True, help="Run everything in this process, without Ray.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
+@progress_option
 @json_option
 def command(
     sweep: str | None,
@@ -31,6 +38,7 @@ def command(
     address: str | None,
     inline: bool,
     quiet: bool,
+    progress: ProgressForm,
     as_json: bool,
 ) -> int:
     """Compute what is missing of a sweep's post-hoc results, and start no trial.
@@ -46,7 +54,13 @@ def command(
     ledger = find_sweep(storage, sweep)
     launch = relaunch(ledger, stopped_too=which == "stopped", tasks=tasks)
     session = run_with_everything(
-        launch, address=address, inline=inline, quiet=quiet or as_json, posthoc_only=True, own_process=True
+        launch,
+        address=address,
+        inline=inline,
+        quiet=quiet or (as_json and progress == "auto"),
+        posthoc_only=True,
+        own_process=True,
+        progress=progress,
     )
     ended, status = session.ended, sweep_status(ledger)
     if session.tracking_problem:

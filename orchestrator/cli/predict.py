@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.cli.completing import sweeps_and_files
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("names", nargs=-1, required=True, metavar="[SWEEP] FOLDER")
+@click.argument("names", nargs=-1, required=True, shell_complete=sweeps_and_files, metavar="[SWEEP] FOLDER")
 @click.option("--out", type=click.Path(path_type=Path), help="CSV file to write. [default: stdout]")
 @click.option("--force", is_flag=True, help="Overwrite --out.")
 @click.option("--with", "network", metavar="NAME|KEY", help="A network or ensemble. [default: best network on val]")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
 from orchestrator.storage.address import Storage
 
 
 @click.command("register")
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=sweep_names)
 @click.option("--with", "network", metavar="NAME|KEY", help="A network or ensemble. [default: best network on val]")
 @click.option("--alias", default="best", show_default=True, help="Alias that names this version afterwards.")
 @storage_option

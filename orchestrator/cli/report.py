@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
 from orchestrator.storage.address import Storage
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("report")
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=sweep_names)
 @storage_option
 @click.option(
     "--out",

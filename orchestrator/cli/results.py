@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, print_json, storage_option
 from orchestrator.storage.address import Storage
 
 
 @click.command("results")
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=sweep_names)
 @storage_option
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "md"]), default="table", show_default=True)
 @click.option(

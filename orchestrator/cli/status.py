@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
 from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger, ledgers
 
 
 @click.command("status")
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=sweep_names)
 @storage_option
 @json_option
 def command(sweep: str | None, storage: Storage, as_json: bool) -> None:

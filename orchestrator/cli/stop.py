@@ -9,13 +9,14 @@ import time
 
 import click
 
+from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, storage_option
 from orchestrator.errors import MachineError
 from orchestrator.storage.address import Storage
 
 
 @click.command("stop")
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=sweep_names)
 @storage_option
 @click.option(
     "--wait", "wait_seconds", type=float, default=30.0, show_default=True, help="Seconds to wait for its end."

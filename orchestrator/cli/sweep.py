@@ -8,11 +8,19 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.options import json_option, on_bad_image_option, print_json, storage_option, tasks_option
+from orchestrator.cli.completing import setting_keys, space_names
+from orchestrator.cli.options import (
+    json_option,
+    on_bad_image_option,
+    print_json,
+    progress_option,
+    storage_option,
+    tasks_option,
+)
 
 
 @click.command("sweep")
-@click.argument("space")
+@click.argument("space", shell_complete=space_names)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set, in its published layout.")
 @click.option("--patients", type=click.Path(path_type=Path), help="CSV with the columns path, patient.")
 @on_bad_image_option
@@ -25,7 +33,14 @@ from orchestrator.cli.options import json_option, on_bad_image_option, print_jso
     help="Of a paper's sweep: its own sizes, or small ones for two CPU cores, without --data on embedded images.",
 )
 @click.option("--trials", type=int, help="How many draws; more than before extends the sweep.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a parameter or a field. Repeatable.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=setting_keys,
+    help="Fix a parameter or a field. Repeatable.",
+)
 @click.option("--metric", "metrics", multiple=True, metavar="NAME[:min|max]", help="Search on it. Several: Pareto.")
 @tasks_option
 @click.option("--concurrent", type=click.IntRange(min=1), help="Trials at once. [default: as many as fit]")
@@ -42,6 +57,7 @@ from orchestrator.cli.options import json_option, on_bad_image_option, print_jso
 @click.option("--address", help="Address of a running Ray cluster. [default: a Ray of its own]")
 @click.option("--inline", is_flag=True, help="Run everything in this process, without Ray: for debugging.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
+@progress_option
 @json_option
 def command(**options: Any) -> int:
     """Run a sweep, or go on with it.
@@ -89,8 +105,9 @@ def run_and_tell(launch: Any, options: dict[str, Any]) -> int:
         launch,
         address=options["address"],
         inline=options["inline"],
-        quiet=options["quiet"] or options["as_json"],
+        quiet=options["quiet"] or (options["as_json"] and options["progress"] == "auto"),
         own_process=True,
+        progress=options["progress"],
     )
     ended = session.ended
     if session.tracking_problem:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from orchestrator.errors import TrackingError
 from orchestrator.executors.protocol import Executor
-from orchestrator.progress import Progress
+from orchestrator.progress import Progress, ProgressForm, open_progress
+from orchestrator.progress_json import ProgressJson
 from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.places import place_of
@@ -43,6 +44,7 @@ def run_with_everything(
     posthoc_only: bool = False,
     own_process: bool = False,
     executor: Executor | None = None,
+    progress: ProgressForm = "auto",
 ) -> Session:
     """Run a launch on Ray (or inline), show its progress and mirror it to the tracking server.
 
@@ -54,6 +56,7 @@ def run_with_everything(
         posthoc_only: compute missing post-hoc results and start no trial.
         own_process: whether a second signal may end the whole process: on the command line, not in a notebook.
         executor: runs the trials in place of the one that `address` and `inline` ask for.
+        progress: how to show it.
 
     Raises:
         ValueError: a mistake in the call; nothing was changed.
@@ -63,15 +66,23 @@ def run_with_everything(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with Interrupts(own_process=own_process) as interrupts:
         chosen = executor or make_executor(address, inline)
-        return _run(launch, chosen, interrupts, quiet=quiet, posthoc_only=posthoc_only)
+        display = open_progress(launch.name, form=progress, quiet=quiet)
+        return _run(launch, chosen, interrupts, display, posthoc_only=posthoc_only)
 
 
-def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: bool, posthoc_only: bool) -> Session:
+def _run(
+    launch: Launch,
+    executor: Executor,
+    interrupts: Interrupts,
+    display: Progress | ProgressJson,
+    *,
+    posthoc_only: bool,
+) -> Session:
     ledger = Ledger(launch.storage, launch.name)
     process = MirrorProcess(launch.storage, launch.name)
     mirror = MirrorThread(process)
     try:
-        with Progress(launch.name, quiet=quiet) as progress:
+        with display as progress:
             ended = run_sweep(launch, executor, [progress, mirror], posthoc_only=posthoc_only, interrupts=interrupts)
             executor.close()
             if ended.finished and pending(ledger):

@@ -7,19 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import optuna
 import pytest
+from PIL import Image
 
 from orchestrator import api
 from orchestrator.cli import COMMANDS, cli
+from orchestrator.exporting import export
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.store import Store
 from orchestrator.tracking.memory import MemoryTracker
 from orchestrator.tracking.protocol import Artifact
 from trainables.spec import SmallCNN, Synthetic, TrialSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"(?:^|[\s'&])orchestrator (?P<words>[a-z-].*)")
@@ -76,7 +81,8 @@ def test_a_relative_link_resolves(page: str, link: str) -> None:
 
 def test_the_index_names_every_page() -> None:
     linked = {link for page, link in LINKS if page == "docs/README.md"}
-    assert {page.name for page in DOCS.glob("*.md") if page.name != "README.md"} <= linked
+    pages = {str(page.relative_to(DOCS)) for page in [*DOCS.glob("*.md"), *DOCS.glob("how-to-add/*.md")]}
+    assert pages - {"README.md"} <= linked
 
 
 def test_commands_and_links_are_found_at_all() -> None:
@@ -125,6 +131,22 @@ def test_the_code_for_python_runs_in_its_order(here: Path, capsys: pytest.Captur
     exec(compile(source, "docs/identity-and-store.md", "exec"), names)
     key = next(path.name for path in (here / "runs" / "artifacts" / "evaluation").iterdir())
     assert 0 <= names["read_metrics"](here / "runs", key)["test/accuracy"] <= 1
+    _use_the_exported_model(here)
+
+
+def _use_the_exported_model(here: Path) -> None:
+    """The code of the page on models, on an export of the sweep that the code for Python has run."""
+    export(Store(here / "runs"), Ledger(here / "runs", "demo"), here / "chest")
+    (here / "images").mkdir()
+    gradient = np.add.outer(np.arange(64), 2 * np.arange(64)).astype(np.uint8)
+    Image.fromarray(gradient).save(here / "images" / "one.png")
+    names: dict[str, Any] = {}
+    (source,) = blocks(DOCS / "models.md", "python")
+    exec(compile(source, "docs/models.md", "exec"), names)
+    assert names["good"] == [0], "two.dcm is not there"
+    assert names["problems"][0] is None
+    assert "two.dcm" in str(names["problems"][1])
+    assert names["answers"].log_probs.exp().sum().item() == pytest.approx(1)
 
 
 def test_the_embedded_radiograph_of_the_page_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
