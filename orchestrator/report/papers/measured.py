@@ -117,7 +117,8 @@ class Measured:
     def of_size(self, ensemble: ResultRow | None, size: int, column: Column) -> Found | None:
         """The mean over random subsets of an ensemble's members, with the middle 95 % of them."""
         tensors = self.findings.tensors(ensemble.key) if ensemble else {}
-        name = f"sizes/{column.metric.removeprefix('test/')}"
+        metric = column.metric.removeprefix("test/")
+        name = f"sizes/{'ece_5_bins' if metric == 'ece_5' else metric}"
         if name not in tensors or size not in tensors["sizes"].tolist():
             return None
         drawn = tensors[name][tensors["sizes"].tolist().index(size)].double()
