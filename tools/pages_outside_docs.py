@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-OUTSIDE = ("CONTRIBUTING.md",)
+OUTSIDE = ("CONTRIBUTING.md", "cluster.yaml")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

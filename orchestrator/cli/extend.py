@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.options import find_sweep, json_option, storage_option, tasks_option
+from orchestrator.cli.options import find_sweep, json_option, progress_option, storage_option, tasks_option
 
 
 @click.command("extend")
@@ -32,6 +32,7 @@ from orchestrator.cli.options import find_sweep, json_option, storage_option, ta
 @click.option("--address", help="Address of a running Ray cluster. [default: a Ray of its own]")
 @click.option("--inline", is_flag=True, help="Run everything in this process, without Ray: for debugging.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
+@progress_option
 @json_option
 def command(**options: Any) -> int:
     """Go on with a stored sweep, with more of what it had.

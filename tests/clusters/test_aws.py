@@ -33,6 +33,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
     read = prepare_config(copy.deepcopy(yaml.safe_load((ROOT / "cluster.yaml").read_text())))
     validate_config(read)
     with moto.mock_aws():
+        boto3.client("iam").create_instance_profile(InstanceProfileName="xray-worker")  # as the head of the file asks
         yield aws.bootstrap_aws(read)
 
 
