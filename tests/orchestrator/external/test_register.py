@@ -17,7 +17,9 @@ from tests.orchestrator.cli.program import orchestrator
 
 @pytest.fixture(scope="module")
 def copied(storage: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(storage, tmp_path_factory.mktemp("registered") / "runs"))
+    folder = Path(shutil.copytree(storage, tmp_path_factory.mktemp("registered") / "runs"))
+    (folder / "mlflow.db").unlink(missing_ok=True)  # whose files would lie beside the original
+    return folder
 
 
 @pytest.fixture(autouse=True)
