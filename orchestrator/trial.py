@@ -140,6 +140,8 @@ class TrialRun:
         from trainables.checkpoint import TrainingState
 
         last = self._last_step()
+        if last is not None and self._only_the_pass_is_left(last):
+            return
         if last is not None:
             training.load(TrainingState.load(self.store.folder(last)))
         elif self.job.parent:
@@ -152,6 +154,11 @@ class TrialRun:
         """A machine that lost its power may have cut the last files short: then the epoch before counts."""
         whole = (step for step in reversed(self.store.steps(self.job.fit_key)) if self.store.exists(step))
         return next(whole, None)
+
+    def _only_the_pass_is_left(self, last: str) -> bool:
+        """Whether the chain is complete and only its best weights were kept: then the network is made from those."""
+        finished = bool(self.store.manifest(last).meta["report"]["finished"])
+        return finished and OPTIMIZER in self.store.thinned(last)
 
     def _data(self) -> ImageSet:
         return open_data(self.store, self.job.data_key)
