@@ -54,7 +54,7 @@ class TrialRun:
         self._train = train or _train_here
         self._first = TrialRun(job.first_stage(), train) if job.first_key else None
         self._training: Training | None = None
-        self._micro_batches = 1
+        self._micro_batches = job.micro_batches
 
     def step(self) -> Report:
         """Compute the next epoch, or return the last report of what is complete already.
