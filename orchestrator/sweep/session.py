@@ -15,6 +15,7 @@ from orchestrator.storage.places import place_of
 from orchestrator.storage.store import Store
 from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
+from orchestrator.sweep.measured import Measurements, with_measured
 from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending, pending
 from orchestrator.tracking.mirror_process import MirrorProcess
 from orchestrator.tracking.mirror_thread import MirrorThread
@@ -63,7 +64,13 @@ def run_with_everything(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with Interrupts(own_process=own_process) as interrupts:
         chosen = executor or make_executor(address, inline)
-        return _run(launch, chosen, interrupts, quiet=quiet, posthoc_only=posthoc_only)
+        if posthoc_only or not launch.sweep.resources.measured:
+            return _run(launch, chosen, interrupts, quiet=quiet, posthoc_only=posthoc_only)
+        measurements = Measurements(launch)
+        launch = with_measured(launch, measurements)
+        session = _run(launch, chosen, interrupts, quiet=quiet, posthoc_only=False)
+        measurements.raise_after(Ledger(launch.storage, launch.name).rows())
+        return session
 
 
 def _run(launch: Launch, executor: Executor, interrupts: Interrupts, *, quiet: bool, posthoc_only: bool) -> Session:

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.memory import MOST_MICRO_BATCHES, is_out_of_memory
+from orchestrator.memory import MOST_MICRO_BATCHES, is_out_of_memory, larger_share
 from orchestrator.trial import TrialJob
 
 log = logging.getLogger(__name__)
@@ -70,11 +70,6 @@ class Again:
     def _begun(self, chosen: Try) -> Try:
         self._live[chosen.job.name] = chosen
         return chosen
-
-
-def larger_share(gpus: float) -> float:
-    """The next share of which whole ones fill a GPU: 1/2 after 1/3 and 1/4, 1 after 1/2."""
-    return 1 / max(1, round(1 / gpus) // 2)
 
 
 def in_smaller_parts(plain_job: dict[str, Any]) -> None:

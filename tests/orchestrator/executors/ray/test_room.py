@@ -5,8 +5,8 @@ import os
 import pytest
 
 from orchestrator.errors import MachineError
-from orchestrator.executors.ray.again import larger_share
 from orchestrator.executors.ray.room import room_here, room_of
+from orchestrator.memory import larger_share
 from search_spaces.sweep import Resources
 
 CPUS = os.cpu_count() or 1
