@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -186,6 +186,7 @@ class TrialRun:
             return self._overtaken(training)
         attempt = self.store.begin(step)
         result = training.run_epoch()
+        _require_finite(result.epoch, result.metrics)
         report = Report(
             epoch=result.epoch,
             metrics=result.metrics,
@@ -262,6 +263,16 @@ class TrialRun:
             }
         )
         self._training = None
+
+
+def _require_finite(epoch: int, metrics: Mapping[str, float]) -> None:
+    """Fail a trial whose metrics are no numbers: nothing can be chosen by them, and its weights are worth as much."""
+    lost = ", ".join(sorted(name for name, value in metrics.items() if not math.isfinite(value)))
+    if lost:
+        raise ValueError(
+            f"After epoch {epoch} {lost} is not finite: training has diverged, or the metric is not defined on this split. "
+            "A smaller learning rate than this trial's, or another metric, may help."
+        )
 
 
 def _nothing_yet() -> Report:

@@ -94,7 +94,9 @@ def _of_chain(store: Store, uses: Uses, chain: str, rows: Sequence[Row]) -> Iter
     complete = last.finished and all(store.exists(_network(row, chain)) for row in rows)
     whole = set() if complete else {next((step for step in reversed(steps) if store.exists(step)), steps[-1])}
     whole |= uses.parents.intersection(steps)
-    whole |= {f"{chain}/{step_name(n)}" for each in uses.intervals.get(chain, ()) for n in range(each, last.epoch, each)}
+    whole |= {
+        f"{chain}/{step_name(n)}" for each in uses.intervals.get(chain, ()) for n in range(each, last.epoch, each)
+    }
     weighed = {f"{chain}/{step_name(epoch)}" for epoch in _epochs_with_weights(chain, rows, last)}
     for step in steps:
         if step in whole or not store.exists(step):

@@ -57,7 +57,9 @@ def command(
     click.echo(f"  states of {len(found.thinnings)} epochs ({_mib(states)}) {can} removed; networks and results stay")
     if found.unnamed:
         removed = f"{can} removed" if unnamed else "stay: --unnamed removes them"
-        click.echo(f"  {len(found.unnamed)} artifacts that no sweep names ({_mib(sum(found.unnamed.values()))}) {removed}")
+        click.echo(
+            f"  {len(found.unnamed)} artifacts that no sweep names ({_mib(sum(found.unnamed.values()))}) {removed}"
+        )
     if keep_gb and found.after > keep_gb * 10**9:
         click.echo(f"  {keep_gb:g} GB cannot be reached: what is left is needed. Delete a sweep (orchestrator delete).")
 

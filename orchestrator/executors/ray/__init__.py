@@ -87,7 +87,6 @@ class RayExecutor:
             os.environ.setdefault(name, value)
         Loopback.stay(inside=self._address is None)
         import ray
-
         from orchestrator.executors.ray.messages import keep_off_stdout
 
         keep_off_stdout()
@@ -131,12 +130,11 @@ class RayExecutor:
 
     def _tuner(self, source: TrialSource, rule: Rule | None, metric: str, again: Again, concurrent: int) -> Any:
         """Tune with what there is to run. Its own folder is a temporary one that is thrown away."""
-        from ray import tune
-
         from orchestrator.executors.ray.adapters import Listener, Ruling, SourceSearcher, StopAtInterrupt
         from orchestrator.executors.ray.scratch import Scratch
         from orchestrator.executors.ray.silence import Silence
         from orchestrator.executors.ray.trainable import StoredTrial
+        from ray import tune
 
         # by default Tune waits for the start of one worker before it asks for the next trial
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(concurrent)
@@ -239,6 +237,7 @@ class RayExecutor:
                 f"No Ray cluster answers at {self._address!r}: {error}. Start one with `ray up cluster.yaml`, or leave "
                 "--address out to run on this machine."
             ) from error
+
 
 def _run_batch(batch: PosthocBatch) -> list[PosthocOutcome]:
     from orchestrator.posthoc import run_batch

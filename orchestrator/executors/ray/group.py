@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-
 from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob
 

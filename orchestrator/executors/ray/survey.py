@@ -31,7 +31,6 @@ def survey(address: str, storage: str, token: Token, timeout_seconds: float = SE
     for name, value in {**QUIET, **IMPATIENT}.items():
         os.environ.setdefault(name, value)
     import ray
-
     from orchestrator.executors.ray.messages import keep_off_stdout
 
     keep_off_stdout()

@@ -6,13 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ray import tune
-
 from orchestrator.executors.protocol import MakeTrial, TrialSteps
 from orchestrator.executors.ray.group import GroupDied, TrialFailed, WorkerGroup
 from orchestrator.memory import free_memory, limit_memory
 from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob, TrialRun
+from ray import tune
 
 
 class StoredTrial(tune.Trainable):  # type: ignore[misc]

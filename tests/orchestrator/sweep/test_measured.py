@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan import cost_of
 from orchestrator.probe import Cost
 from orchestrator.storage.ledger import Report, Row
 from orchestrator.sweep.launch import Launch, sample_specs
-from orchestrator.sweep.measured import LIBRARIES_GB, Measurements, with_measured
+from orchestrator.sweep.measured import LIBRARIES_GB, Measure, Measurements, with_measured
 from orchestrator.sweep.session import run_with_everything
 from search_spaces.sweep import Resources
 from tests.orchestrator.sweep.tiny import launch
@@ -34,7 +33,7 @@ def auto(storage: Path) -> Launch:
     return launch(storage, resources=Resources(measured=("gpus", "memory_gb")))
 
 
-def planted(calls: list[str], cost: Cost = COST) -> object:
+def planted(calls: list[str], cost: Cost = COST) -> Measure:
     def measure(of: Launch, spec: TrialSpec) -> Cost:
         calls.append(of.name)
         return cost
@@ -46,7 +45,7 @@ def test_a_measurement_is_made_once_and_becomes_a_share_that_whole_trials_fill(t
     calls: list[str] = []
     for _ in range(2):
         started = auto(tmp_path)
-        found = with_measured(started, Measurements(started, planted(calls)))  # type: ignore[arg-type]
+        found = with_measured(started, Measurements(started, planted(calls)))
         assert found.sweep.resources.gpus == pytest.approx(1 / 3)  # 16 GB hold 3 times 4 GB with a fifth to spare
         assert found.sweep.resources.memory_gb == pytest.approx(LIBRARIES_GB + 1.2)
     assert calls == ["tiny"]
@@ -56,13 +55,13 @@ def test_a_measurement_is_made_once_and_becomes_a_share_that_whole_trials_fill(t
 
 def test_without_a_gpu_trials_run_on_cpus(tmp_path: Path) -> None:
     started = auto(tmp_path)
-    found = with_measured(started, Measurements(started, planted([], replace(COST, gpu_bytes=0))))  # type: ignore[arg-type]
+    found = with_measured(started, Measurements(started, planted([], replace(COST, gpu_bytes=0))))
     assert found.sweep.resources.gpus == 0
 
 
 def test_trials_that_ran_out_of_memory_raise_it_once_each(tmp_path: Path) -> None:
     started = auto(tmp_path)
-    measurements = Measurements(started, planted([]))  # type: ignore[arg-type]
+    measurements = Measurements(started, planted([]))
     with_measured(started, measurements)
     spec = to_plain(sample_specs(started)[0])
     row = Row(kind="trial", number=0, spec=spec, key="network-a", fit_key="fit-a", data_key="data-a")
@@ -86,4 +85,3 @@ def test_a_sweep_really_measures_and_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert session.ended.finished
     (file,) = (tmp_path / "measured").iterdir()
     assert json.loads(file.read_text())["cost"]["main_bytes"] >= 0
-    assert callable(cost_of)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 from ray.air.execution._internal.actor_manager import RayActorManager
 
+import ray
 from orchestrator.executors.ray import RayExecutor
 from orchestrator.executors.ray.adapters import Listener
 from orchestrator.executors.ray.low_memory import MOST_RESTARTS, count_as_deaths, is_low_memory
@@ -147,7 +147,7 @@ class OnGpu:
         self._job = job
 
     def step(self) -> Report:
-        (pool,) = ray.get_runtime_context().get_assigned_resources().get("GPU", 0.0),
+        (pool,) = (ray.get_runtime_context().get_assigned_resources().get("GPU", 0.0),)
         folder = Path(self._job.weights_folder)
         number = len(list(folder.glob(f"seen-{self._job.name}-*")))
         note = f"{os.environ.get('CUDA_VISIBLE_DEVICES')} {pool} {os.getpid()}"
