@@ -43,12 +43,16 @@ class Cleaning:
     def freed(self) -> int:
         """Bytes that go."""
         rest = sum(self.unnamed.values()) if self.remove_unnamed else 0
-        return sum(each.bytes for each in (*self.strays, *self.thinnings)) + rest
+        return self._of_sweeps + rest
 
     @property
     def after(self) -> int:
         """Bytes of what the sweeps use when all of it is gone."""
-        return self.before - sum(each.bytes for each in (*self.strays, *self.thinnings))
+        return self.before - self._of_sweeps
+
+    @property
+    def _of_sweeps(self) -> int:
+        return sum(each.bytes for each in self.strays) + sum(each.bytes for each in self.thinnings)
 
     def run(self, store: Store) -> None:
         """Remove it."""
