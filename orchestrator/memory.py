@@ -33,6 +33,11 @@ def is_out_of_memory(failure: BaseException) -> bool:
     )
 
 
+def larger_share(gpus: float) -> float:
+    """The next share of which whole ones fill a GPU: 1/2 after 1/3 and 1/4, 1 after 1/2."""
+    return 1 / max(1, round(1 / gpus) // 2)
+
+
 def free_memory() -> None:
     """Give back what nobody holds any more, on the GPU too. Imports nothing for that."""
     gc.collect()

@@ -118,7 +118,7 @@ def plan(launch: Launch, price_per_hour: float | None = None) -> Plan:
     specs = sample_specs(launch)
     groups: dict[str, list[TrialSpec]] = {}
     for spec in specs:
-        groups.setdefault(_family(spec), []).append(spec)
+        groups.setdefault(family_of(spec), []).append(spec)
     chosen = sorted(groups.items(), key=lambda item: -len(item[1]))[:MOST_FAMILIES]
     covered = sum(len(group) for _, group in chosen)
     families = tuple(_measured(launch, name, group[0], len(group) / covered) for name, group in chosen)
@@ -135,7 +135,8 @@ def plan(launch: Launch, price_per_hour: float | None = None) -> Plan:
     )
 
 
-def _family(spec: TrialSpec) -> str:
+def family_of(spec: TrialSpec) -> str:
+    """Networks that cost about the same: of one kind, on images of one size, in batches of one size."""
     name = getattr(spec.model, "name", "") or spec.model.kind
     return f"{name}, {spec.data.size or 'native'} px, batches of {spec.schedule.batch_size}"
 
@@ -153,6 +154,16 @@ def _measured(launch: Launch, name: str, spec: TrialSpec, share: float) -> Famil
         seconds=spec.schedule.epochs * epoch + images * cost.evaluate_seconds,
         disk_bytes=KEPT_STATES * cost.state_bytes + 2 * cost.weights_bytes,
     )
+
+
+def cost_of(launch: Launch, spec: TrialSpec) -> Cost:
+    """What one description of a launch costs here.
+
+    Raises:
+        MachineError: it does not run here.
+    """
+    _, size, multilabel = _data(launch, spec)
+    return measured(spec, size, multilabel=multilabel)
 
 
 def _data(launch: Launch, spec: TrialSpec) -> tuple[int, int, bool]:

@@ -29,6 +29,7 @@ class Cost:
         train_seconds, evaluate_seconds: of an image, in training and in evaluation.
         memory_bytes: peak on the GPU, or of what the process grew by in main memory.
         gpu_bytes: memory of the GPU, 0 without one.
+        main_bytes: of main memory, what the process grew by.
         weights_bytes, state_bytes: of the files of the weights, and of a whole checkpoint.
     """
 
@@ -38,6 +39,7 @@ class Cost:
     gpu_bytes: int
     weights_bytes: int
     state_bytes: int
+    main_bytes: int = 0
 
     @property
     def gpu_share(self) -> float:
@@ -63,8 +65,6 @@ def measured(spec: TrialSpec, size: int, *, multilabel: bool) -> Cost:
 
 def probe(spec: TrialSpec, size: int, folder: Path, *, multilabel: bool) -> Cost:
     """Two epochs of two batches each in this process; the second one is timed."""
-    import resource
-
     import torch
 
     from orchestrator.chain import weights_folder
@@ -82,12 +82,12 @@ def probe(spec: TrialSpec, size: int, folder: Path, *, multilabel: bool) -> Cost
     small = replace(spec, data=images, split=Split(val=0.25, calib=0.125, test=0.125), lungs=None, first_stage=None)
     preparation = Preparation(Store(folder), DataSource())
     data = open_data(Store(folder), preparation.data(small.data, small.split))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    before = _peak_bytes()
     training = Training(small, data, weights_folder=weights_folder(), cache_features=False)
     training.run_epoch()
     second = training.run_epoch().seconds
     on_gpu = torch.cuda.is_available()
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    grown = _peak_bytes() - before
     state = folder / "state"
     state.mkdir()
     training.state().save(state)
@@ -96,9 +96,21 @@ def probe(spec: TrialSpec, size: int, folder: Path, *, multilabel: bool) -> Cost
         evaluate_seconds=second["evaluate"] / (len(training.val) + len(training.calib)),
         memory_bytes=torch.cuda.max_memory_allocated() if on_gpu else grown,
         gpu_bytes=torch.cuda.get_device_properties(0).total_memory if on_gpu else 0,
+        main_bytes=grown,
         weights_bytes=(state / WEIGHTS).stat().st_size,
         state_bytes=sum(path.stat().st_size for path in state.iterdir()),
     )
+
+
+def _peak_bytes() -> int:
+    """The most main memory that this process has held. What getrusage says includes the process that started it, on Linux."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
+    except (OSError, StopIteration):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -54,7 +54,7 @@ class TrialRun:
         self._train = train or _train_here
         self._first = TrialRun(job.first_stage(), train) if job.first_key else None
         self._training: Training | None = None
-        self._micro_batches = 1
+        self._micro_batches = job.micro_batches
 
     def step(self) -> Report:
         """Compute the next epoch, or return the last report of what is complete already.
@@ -140,6 +140,8 @@ class TrialRun:
         from trainables.checkpoint import TrainingState
 
         last = self._last_step()
+        if last is not None and self._only_the_pass_is_left(last):
+            return
         if last is not None:
             training.load(TrainingState.load(self.store.folder(last)))
         elif self.job.parent:
@@ -152,6 +154,11 @@ class TrialRun:
         """A machine that lost its power may have cut the last files short: then the epoch before counts."""
         whole = (step for step in reversed(self.store.steps(self.job.fit_key)) if self.store.exists(step))
         return next(whole, None)
+
+    def _only_the_pass_is_left(self, last: str) -> bool:
+        """Whether the chain is complete and only its best weights were kept: then the network is made from those."""
+        finished = bool(self.store.manifest(last).meta["report"]["finished"])
+        return finished and OPTIMIZER in self.store.thinned(last)
 
     def _data(self) -> ImageSet:
         return open_data(self.store, self.job.data_key)
@@ -179,6 +186,7 @@ class TrialRun:
             return self._overtaken(training)
         attempt = self.store.begin(step)
         result = training.run_epoch()
+        _require_finite(result.epoch, result.metrics)
         report = Report(
             epoch=result.epoch,
             metrics=result.metrics,
@@ -255,6 +263,16 @@ class TrialRun:
             }
         )
         self._training = None
+
+
+def _require_finite(epoch: int, metrics: Mapping[str, float]) -> None:
+    """Fail a trial whose metrics are no numbers: nothing can be chosen by them, and its weights are worth as much."""
+    lost = ", ".join(sorted(name for name, value in metrics.items() if not math.isfinite(value)))
+    if lost:
+        raise ValueError(
+            f"After epoch {epoch} {lost} is not finite: training has diverged, or the metric is not defined on this split. "
+            "A smaller learning rate than this trial's, or another metric, may help."
+        )
 
 
 def _nothing_yet() -> Report:

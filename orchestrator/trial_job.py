@@ -26,6 +26,7 @@ class TrialJob:
         threads: CPU threads of a worker; weights are equal bit for bit under an equal number.
         workers: processes that train it together; weights are equal bit for bit under an equal number, else to rounding.
         memory_gb: gigabytes that a worker may take, 0 for no limit.
+        micro_batches: parts that its batches are cut into from the start, because a worker of it was ended for lack of memory.
         weights_folder: where local weight files lie, or an empty text.
         schedules: whether the sweep's scheduler may stop it; a member's training always runs to its end.
         late_tasks: post-hoc tasks whose metrics are objectives: computed by the trial itself when it is complete.
@@ -46,6 +47,7 @@ class TrialJob:
     threads: int = 1
     workers: int = 1
     memory_gb: float = 0.0
+    micro_batches: int = 1
     weights_folder: str = ""
     schedules: bool = True
     late_tasks: tuple[dict[str, Any], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from search_spaces.objective import Objective, is_late, require_known
 from search_spaces.pooled import require_ensembles, require_one_convention
@@ -60,6 +60,8 @@ class Resources:
         memory_gb: gigabytes of main memory that a worker may take; 0 for no limit. Who wants more tries with smaller
             batches, and fails alone.
         timeout_minutes: a worker that says nothing for so long is ended, and its trial tried again; 0 for never.
+        disk_gb: gigabytes that the sweep's networks and their checkpoints may take; 0 for no limit.
+        measured: which of `gpus` and `memory_gb` follow from a measurement of the sweep's networks (`auto`).
     """
 
     cpus: int = 1
@@ -67,6 +69,8 @@ class Resources:
     workers: int = 1
     memory_gb: float = 0.0
     timeout_minutes: float = 0.0
+    disk_gb: float = 0.0
+    measured: tuple[Literal["gpus", "memory_gb"], ...] = ()
 
     def __post_init__(self) -> None:
         if self.workers < 1:

@@ -28,6 +28,7 @@ COMMANDS = {
     "show": ("orchestrator.cli.show", "Show everything about one key."),
     "stop": ("orchestrator.cli.stop", "End a running sweep in order."),
     "delete": ("orchestrator.cli.delete", "Delete a sweep, its MLflow runs and what only it uses."),
+    "gc": ("orchestrator.cli.gc", "Free disk: states of finished trainings, files of dead writers."),
     "report": ("orchestrator.cli.report", "Write the report of a sweep as one HTML file."),
     "compare": ("orchestrator.cli.compare", "Compare sweeps, with paired statistics."),
     "study": ("orchestrator.cli.study", "Write the search as an Optuna study, for optuna-dashboard."),

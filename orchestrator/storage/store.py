@@ -19,6 +19,7 @@ from orchestrator.errors import StorageError
 from orchestrator.storage.address import Storage, is_plain
 from orchestrator.storage.attempt import MANIFEST, STARTED, Attempt
 from orchestrator.storage.places import place_of
+from orchestrator.storage.stray import Stray
 
 THINNED = "thinned.txt"
 LOOKED_UP_AT_ONCE = 16
@@ -160,6 +161,10 @@ class Store:
             self._place.remove(f"{folder}/{name}")
         self._dropped[key] = dropped
 
+    def thinned(self, key: str) -> set[str]:
+        """Names of the files of a committed artifact that were dropped."""
+        return self._thinned(f"{self._home(key)}/{self.manifest(key).attempt}")
+
     def keys(self, kind: str) -> list[str]:
         """Keys of a kind that are committed."""
         return [_folder_of(name) for name in self._place.find(f"artifacts/{kind}/*/{MANIFEST}")]
@@ -171,6 +176,35 @@ class Store:
                 yield _folder_of(name), float(json.loads(text)["started_at"])
             except (ValueError, KeyError):
                 continue  # killed while writing the note: it had not begun
+
+    def all_keys(self) -> list[str]:
+        """Keys of everything that lies there: artifacts, chains, and what was begun and not committed."""
+        patterns = (f"*/*/{MANIFEST}", f"*/*/*/{MANIFEST}", f"*/*/attempt-*/{STARTED}", f"*/*/*/attempt-*/{STARTED}")
+        found = (name for pattern in patterns for name in self._place.find(f"artifacts/{pattern}"))
+        return sorted({name.split("/")[2] for name in found})
+
+    def strays(self, key: str) -> Iterator[Stray]:
+        """Attempts at a key, or at the steps of a chain, that hold files and are not the artifact."""
+        home = self._home(key)
+        for pattern in (f"attempt-*/{STARTED}", f"*/attempt-*/{STARTED}"):
+            for name, text in self._place.read_all(f"{home}/{pattern}").items():
+                folder = name.rsplit("/", 1)[0]
+                of, attempt = folder.split("/", 2)[2].rsplit("/", 1)
+                held = self._place.bytes(folder) - len(text.encode())
+                if held > 0 and not self._is_committed(of, attempt):
+                    yield Stray.of(of, attempt, held, text)
+
+    def clear_stray(self, stray: Stray) -> None:
+        """Remove the files of an attempt that came to nothing; the note that it was made stays for the audit."""
+        if not self._is_committed(stray.key, stray.attempt):
+            self._place.clear(f"{self._home(stray.key)}/{stray.attempt}", keep=STARTED)
+
+    def _is_committed(self, key: str, attempt: str) -> bool:
+        self._manifests.pop(key, None)
+        try:
+            return self.manifest(key).attempt == attempt
+        except MissingArtifact:
+            return False
 
     def delete(self, key: str) -> None:
         """Remove an artifact: first its manifest, so that it is gone before its files are."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from orchestrator.cleaning.budget import DiskBudget
 from orchestrator.disk import disk_full, is_disk_full
 from orchestrator.errors import StorageError
 from orchestrator.executors.protocol import FINISHED, WAIT, Ending, Executor, Scheduling
@@ -57,6 +58,7 @@ class SweepDriver:
         self._preparation = preparation
         self._reconciler = reconciler
         self._on_change = on_change
+        self._budget = DiskBudget(sweep.resources.disk_gb, store, ledger)
         self._interrupted = False
         self._fault = Fault(self.interrupt)
         self._population = population_of(sweep, overrides, preparation)
@@ -96,6 +98,7 @@ class SweepDriver:
         """
         self._reconciler.submit_missing(list(self.rows.values()), search_over=False)
         if self.next_is_open() and not self.interrupted():
+            self._budget.keep(self.rows.values())
             executor.run(self, self.scheduling())
         self._fault.raise_if_any()
         if self.interrupted():
@@ -177,6 +180,7 @@ class SweepDriver:
             self._tell(row)
             self._reconciler.submit_missing(list(self.rows.values()), search_over=False)
             self._on_change()
+            self._budget.keep(self.rows.values())
 
     def on_tick(self) -> None:
         """Record the tasks that have ended."""

@@ -26,7 +26,8 @@ from trainables.data.prepare import DataSource
 from trainables.spec import Synthetic, to_plain
 from trainables.spec.parallel import require_parallel
 
-OF_WORKERS = ("resources/memory_gb", "resources/timeout_minutes")
+OF_WORKERS = ("resources/memory_gb", "resources/timeout_minutes", "resources/disk_gb")
+MEASURED: dict[str, Literal["gpus", "memory_gb"]] = {"resources/gpus": "gpus", "resources/memory_gb": "memory_gb"}
 SWEEP_KEYS = (
     *SEARCH_KEYS,
     "member_seeds",
@@ -202,10 +203,14 @@ def _with_settings(sweep: Sweep, texts: dict[str, str]) -> Sweep:
 
 
 def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
+    if text == "auto" and key in MEASURED:
+        asked = dict.fromkeys((*sweep.resources.measured, MEASURED[key]))
+        return replace(sweep, resources=replace(sweep.resources, measured=tuple(asked)))
     try:
         value = float(text) if key in ("resources/gpus", *OF_WORKERS) else int(text)
     except ValueError:
-        raise ValueError(f"--set {key}={text}: wants a number.") from None
+        also = ", or auto to have it measured" if key in MEASURED else ""
+        raise ValueError(f"--set {key}={text}: wants a number{also}.") from None
     if value < 0 or (key in ("resources/cpus", "resources/workers") and value < 1):
         raise ValueError(f"--set {key}={text}: is too small.")
     if key == "member_seeds":
@@ -218,6 +223,8 @@ def _with_number(sweep: Sweep, key: str, text: str) -> Sweep:
         return replace(sweep, resources=replace(sweep.resources, memory_gb=float(value)))
     if key == "resources/timeout_minutes":
         return replace(sweep, resources=replace(sweep.resources, timeout_minutes=float(value)))
+    if key == "resources/disk_gb":
+        return replace(sweep, resources=replace(sweep.resources, disk_gb=float(value)))
     return replace(sweep, resources=replace(sweep.resources, gpus=float(value)))
 
 

@@ -16,6 +16,7 @@ from orchestrator.storage.places import place_of
 from orchestrator.storage.store import Store
 from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.launch import Ended, Launch, run_sweep
+from orchestrator.sweep.measured import Measurements, with_measured
 from orchestrator.tracking.mirror import Mirror, clear_pending, mark_pending, pending
 from orchestrator.tracking.mirror_process import MirrorProcess
 from orchestrator.tracking.mirror_thread import MirrorThread
@@ -67,7 +68,13 @@ def run_with_everything(
     with Interrupts(own_process=own_process) as interrupts:
         chosen = executor or make_executor(address, inline)
         display = open_progress(launch.name, form=progress, quiet=quiet)
-        return _run(launch, chosen, interrupts, display, posthoc_only=posthoc_only)
+        if posthoc_only or not launch.sweep.resources.measured:
+            return _run(launch, chosen, interrupts, display, posthoc_only=posthoc_only)
+        measurements = Measurements(launch)
+        launch = with_measured(launch, measurements)
+        session = _run(launch, chosen, interrupts, display, posthoc_only=False)
+        measurements.raise_after(Ledger(launch.storage, launch.name).rows())
+        return session
 
 
 def _run(

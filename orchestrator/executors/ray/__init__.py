@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -12,15 +13,19 @@ from orchestrator.errors import MachineError
 from orchestrator.executors.protocol import MakeTrial, Scheduling, TrialSource
 from orchestrator.executors.ray.loopback import Loopback
 from orchestrator.executors.ray.losses import NodeLosses
+from orchestrator.executors.ray.room import cpus_of, gpus_here, resources_of_try, room_here, room_of
 from orchestrator.posthoc import PosthocBatch, PosthocOutcome
 from orchestrator.trial import TrialRun
+from search_spaces.stopping import Rule
 from search_spaces.sweep import Resources
 
 if TYPE_CHECKING:
+    from orchestrator.executors.ray.again import Again
     from orchestrator.executors.ray.scratch import Scratch
 
 WORKER_DEATHS = 3
-CPUS_OF_THE_LISTENER = 0.01
+
+log = logging.getLogger(__name__)
 
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -56,10 +61,14 @@ class RayExecutor:
     Args:
         address: of a running cluster; None starts a Ray that ends with this process.
         make_trial: makes what computes a trial of one worker; by default a network is trained.
+        gpus: of a Ray of its own, None for those that the machine has; Ray also lends ones that are not there.
     """
 
-    def __init__(self, address: str | None = None, make_trial: MakeTrial = TrialRun) -> None:
+    def __init__(
+        self, address: str | None = None, make_trial: MakeTrial = TrialRun, *, gpus: int | None = None
+    ) -> None:
         self._address = address
+        self._gpus = gpus
         self._make_trial = make_trial
         self._concurrent = 1
         self._resources = Resources()
@@ -85,40 +94,63 @@ class RayExecutor:
         self._started = True
         self._resources = resources
         if self._address is None:
-            self._concurrent = concurrent or max(1, int((os.cpu_count() or 1) // (resources.cpus * resources.workers)))
+            gpus = gpus_here(resources) if self._gpus is None else self._gpus
+            room = room_here(resources, gpus)
+            self._concurrent = concurrent or room
             cpus = math.ceil(self._concurrent * cpus_of(resources)) + 1
-            self._start_local(ray, cpus)
+            self._start_local(ray, cpus, gpus)
         else:
             self._join(ray)
-            self._concurrent = concurrent or self._room(ray.cluster_resources())
+            self._concurrent = concurrent or room_of(self._address, ray.cluster_resources(), resources)
         return self._concurrent
 
     def run(self, source: TrialSource, scheduling: Scheduling) -> None:
-        """Run trials under Tune. Tune's own folder is a temporary one that is thrown away."""
+        """Run trials under Tune; a Tune that Ray's memory monitor has brought down is followed by another one."""
+        from orchestrator.executors.ray.again import Again
+        from orchestrator.executors.ray.low_memory import MOST_RESTARTS, count_as_deaths, is_low_memory
+        from orchestrator.executors.ray.reuse import keep_starting_workers
+
+        logging.getLogger("ray.tune").setLevel(logging.ERROR)
+        keep_starting_workers()
+        count_as_deaths()
+        again = Again(gpus=self._resources.gpus, raises="gpus" in self._resources.measured)
+        rule, concurrent = scheduling.rule() if scheduling.scheduler else None, self._concurrent
+        for restarts in range(MOST_RESTARTS + 1):
+            try:
+                self._tuner(source, rule, scheduling.objective.metric, again, concurrent).fit()
+                return
+            except Exception as failure:
+                if restarts == MOST_RESTARTS or not is_low_memory(failure):
+                    raise
+            concurrent = max(1, concurrent // 2)
+            log.warning(
+                "Ray ended a worker because memory ran low, and Tune ended with it. %d trials go on, %d at once.",
+                again.all_live(),
+                concurrent,
+            )
+
+    def _tuner(self, source: TrialSource, rule: Rule | None, metric: str, again: Again, concurrent: int) -> Any:
+        """Tune with what there is to run. Its own folder is a temporary one that is thrown away."""
         from ray import tune
 
         from orchestrator.executors.ray.adapters import Listener, Ruling, SourceSearcher, StopAtInterrupt
-        from orchestrator.executors.ray.reuse import keep_starting_workers
         from orchestrator.executors.ray.scratch import Scratch
         from orchestrator.executors.ray.silence import Silence
         from orchestrator.executors.ray.trainable import StoredTrial
 
-        logging.getLogger("ray.tune").setLevel(logging.ERROR)
         # by default Tune waits for the start of one worker before it asks for the next trial
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self._concurrent)
-        keep_starting_workers()
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(concurrent)
         self._throw_away()
         self._scratch = Scratch()
-        metric = scheduling.objective.metric
-        gpus = self._resources.gpus
-        searcher = SourceSearcher(source, concurrent=self._concurrent, metric=metric, gpus=gpus)
-        tuner = tune.Tuner(
+        listener = Listener(source, self._losses, Silence(self._resources.timeout_minutes * 60), again)
+        return tune.Tuner(
             tune.with_resources(
-                tune.with_parameters(StoredTrial, make_trial=self._make_trial), resources_of_tune(self._resources)
+                tune.with_parameters(StoredTrial, make_trial=self._make_trial),
+                functools.partial(resources_of_try, self._resources),
             ),
             tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=Ruling(scheduling.rule()) if scheduling.scheduler else None,
+                search_alg=SourceSearcher(source, concurrent=concurrent, metric=metric, again=again),
+                scheduler=Ruling(rule) if rule else None,
                 num_samples=10**9,
                 reuse_actors=True,
                 trial_name_creator=_trial_name,
@@ -127,14 +159,13 @@ class RayExecutor:
             run_config=tune.RunConfig(
                 name="sweep",
                 storage_path=str(self._scratch.folder),
-                callbacks=[Listener(source, self._losses, Silence(self._resources.timeout_minutes * 60))],
+                callbacks=[listener],
                 stop=StopAtInterrupt(source),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 verbose=0,
             ),
         )
-        tuner.fit()
 
     def submit(self, batch: PosthocBatch) -> None:
         """Start a task; a worker that dies is replaced, and the task skips what it had committed."""
@@ -179,11 +210,12 @@ class RayExecutor:
             self._scratch.remove()
             self._scratch = None
 
-    def _start_local(self, ray: Any, cpus: int) -> None:
+    def _start_local(self, ray: Any, cpus: int, gpus: int | None) -> None:
         try:
             ray.init(
                 address="local",
                 num_cpus=cpus,
+                num_gpus=gpus,
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
@@ -207,30 +239,6 @@ class RayExecutor:
                 f"No Ray cluster answers at {self._address!r}: {error}. Start one with `ray up cluster.yaml`, or leave "
                 "--address out to run on this machine."
             ) from error
-
-    def _room(self, cluster: dict[str, float]) -> int:
-        asked = self._resources
-        by_cpu = int((cluster.get("CPU", 0) - 1) // cpus_of(asked))
-        by_gpu = int(cluster.get("GPU", 0) / (asked.gpus * asked.workers)) if asked.gpus else by_cpu
-        if min(by_cpu, by_gpu) < 1:
-            raise MachineError(
-                f"The cluster at {self._address!r} has {cluster.get('CPU', 0):g} CPUs and {cluster.get('GPU', 0):g} GPUs; "
-                f"a trial asks for {cpus_of(asked):g} and {asked.gpus * asked.workers:g}, and one CPU is kept for post-hoc "
-                "tasks. Add nodes, or ask for less."
-            )
-        return min(by_cpu, by_gpu)
-
-
-def resources_of_tune(resources: Resources) -> dict[str, float]:
-    """What Tune reserves for a trial. For a group that is next to nothing: Ray Train reserves what its workers ask for."""
-    if resources.workers == 1:
-        return {"CPU": resources.cpus, "GPU": resources.gpus}
-    return {"CPU": CPUS_OF_THE_LISTENER}
-
-
-def cpus_of(resources: Resources) -> float:
-    """CPUs of a trial with all its workers."""
-    return resources.cpus if resources.workers == 1 else resources.workers * resources.cpus + CPUS_OF_THE_LISTENER
 
 
 def _run_batch(batch: PosthocBatch) -> list[PosthocOutcome]:

@@ -10,7 +10,9 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from orchestrator.executors.protocol import FINISHED, WAIT, TrialSource
+from orchestrator.executors.ray.again import Again, in_smaller_parts
 from orchestrator.executors.ray.losses import NodeLosses, last_failure
+from orchestrator.executors.ray.low_memory import is_low_memory
 from orchestrator.executors.ray.silence import Silence
 from orchestrator.storage.ledger import Report
 from search_spaces.stopping import Rule
@@ -19,12 +21,12 @@ from search_spaces.stopping import Rule
 class SourceSearcher(Searcher):  # type: ignore[misc]
     """Gives Tune the trials of a source. The live objects are used: Tune pickles searchers, and gets nothing of ours."""
 
-    def __init__(self, source: TrialSource, *, concurrent: int, metric: str, gpus: float = 0.0) -> None:
+    def __init__(self, source: TrialSource, *, concurrent: int, metric: str, again: Again) -> None:
         super().__init__(metric="objective", mode="min")
         self._source = source
         self._concurrent = concurrent
         self._followed = metric
-        self._gpus = gpus
+        self._again = again
         self._live: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
@@ -33,13 +35,18 @@ class SourceSearcher(Searcher):  # type: ignore[misc]
             return Searcher.FINISHED  # None would have Tune ask for ever once no trial runs
         if len(self._live) >= self._concurrent:
             return None
-        job = self._source.next_trial()
-        if job == FINISHED:
-            return Searcher.FINISHED
-        if job == WAIT:
-            return None
+        chosen = self._again.next()
+        if chosen is None:
+            job = self._source.next_trial()
+            if job == FINISHED and self._live and self._again.raises:
+                return None  # one of these may need another try
+            if job == FINISHED:
+                return Searcher.FINISHED
+            if job == WAIT:
+                return None
+            chosen = self._again.first(job)
         self._live.add(trial_id)
-        return {"job": job.to_plain(), "metric": self._followed, "gpus": self._gpus}
+        return {"job": chosen.job.to_plain(), "metric": self._followed, "gpus": chosen.gpus}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A place is free."""
@@ -112,8 +119,15 @@ class StopAtInterrupt(Stopper):  # type: ignore[misc]
 class Listener(Callback):  # type: ignore[misc]
     """Passes on what Tune says. The callback hears every report, also the one at which the scheduler stops a trial."""
 
-    def __init__(self, source: TrialSource, losses: NodeLosses | None = None, silence: Silence | None = None) -> None:
+    def __init__(
+        self,
+        source: TrialSource,
+        losses: NodeLosses | None = None,
+        silence: Silence | None = None,
+        again: Again | None = None,
+    ) -> None:
         self._source = source
+        self._again = again or Again()
         self._losses = losses or NodeLosses()
         self._silence = silence or Silence(0.0)
 
@@ -138,20 +152,28 @@ class Listener(Callback):  # type: ignore[misc]
         """A trial has ended: by itself, by the scheduler, or with a failure that it reported."""
         self._silence.over(trial)
         result = trial.last_result or {}
+        name = _row_name(trial)
+        if "failed" in result and self._again.with_larger_share(name, result["failed"]):
+            return
+        self._again.over(name)
         if "failed" in result:
-            self._source.on_end(_row_name(trial), "failed", result["failed"])
+            self._source.on_end(name, "failed", result["failed"])
         elif result.get("report", {}).get("finished"):
-            self._source.on_end(_row_name(trial), "finished")
+            self._source.on_end(name, "finished")
         else:
-            self._source.on_end(_row_name(trial), "stopped")
+            self._source.on_end(name, "stopped")
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has died, and Tune starts the trial again; what happened to a node is not held against the trial."""
-        if self._losses.forgive(_row_name(trial), last_failure(trial)) and trial.num_failures:
+        said = last_failure(trial)
+        if self._losses.forgive(_row_name(trial), said) and trial.num_failures:
             trial.run_metadata.num_failures -= 1
+        if is_low_memory(said):
+            in_smaller_parts(trial.config["job"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker died more often than it may."""
+        self._again.over(_row_name(trial))
         reason = self._silence.over(trial) or f"The worker died: {trial.get_error()}"
         self._source.on_end(_row_name(trial), "failed", reason)
 

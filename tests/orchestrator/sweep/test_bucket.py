@@ -125,6 +125,18 @@ def test_the_same_command_once_more_computes_nothing(machine: Machine) -> None:
     assert outcome(machine.storage) == before
 
 
+def test_after_gc_nothing_is_missing_and_less_lies_there(machine: Machine) -> None:
+    before = outcome(machine.storage)
+    said = json.loads(machine.call("gc", "tiny", "--json"))
+    assert said["bytes_freed"] > 0
+    again = json.loads(machine.call("gc", "tiny", "--json"))
+    assert again["bytes_freed"] == 0
+    assert abs(again["bytes_before"] - said["bytes_after"]) < 40 * len(said["thinned"])
+    machine.call(*machine.sweep())
+    assert outcome(machine.storage) == before
+    assert json.loads(machine.call("audit", "--contents", "--json"))["ok"]
+
+
 def test_another_machine_sees_the_same(machine: Machine, elsewhere: Machine) -> None:
     def seen(by: Machine, *arguments: str) -> Any:
         return json.loads(by.call(*arguments, "--json"))

@@ -1,6 +1,7 @@
 """The real command killed at random moments: `make test-kill` (with -s it prints seeds, moments and seconds).
 
-ORCHESTRATOR_KILL_SEED repeats the moments of a run. Only processes that carry the test's own folder are ever touched.
+ORCHESTRATOR_KILL_SEED repeats the moments of a run, ORCHESTRATOR_KILLS=20 asks for so many of them, spread over training, the
+time between trials, post-hoc tasks and ensembles. Only processes that carry the test's own folder are ever touched.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from orchestrator.storage.store import Store
 from tests.orchestrator.executors.scripted import writers
 from tests.orchestrator.sweep.real_process import NAME, SEEDS, TRIALS, Sandbox, Start, alive, seconds_until
 
-pytestmark = [pytest.mark.kill, pytest.mark.ray, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.kill,
+    pytest.mark.ray,
+    pytest.mark.timeout(900 + 60 * int(os.environ.get("ORCHESTRATOR_KILLS", "5"))),
+]
 
-KILLS = 5
+KILLS = int(os.environ.get("ORCHESTRATOR_KILLS", "5"))
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +158,24 @@ def test_signals_end_it_in_order_and_the_next_start_goes_on(calm: Sandbox, sandb
     print(f"kill -9 of worker {worker.pid} at {sandbox.moment()}")
     assert running.wait() == 0, running.said
     assert_sound(sandbox, calm)
+
+
+def test_the_process_that_sends_runs_does_not_outlive_a_killed_driver(sandbox: Sandbox) -> None:
+    """Two that write at the same time would double runs; only the driver itself is killed here, not its group."""
+    running = sandbox.start()
+    mirrors: list[psutil.Process] = []
+
+    def started() -> bool:
+        mirrors[:] = [each for each in sandbox.processes() if "orchestrator.tracking.mirror_process" in each.cmdline()]
+        return bool(mirrors)
+
+    running.wait_until(started)
+    assert len(mirrors) == 1
+    os.kill(running.process.pid, signal.SIGKILL)
+    running.process.wait()
+    took = seconds_until(lambda: not alive(mirrors), seconds=10)
+    print(f"\nthe mirror, process {mirrors[0].pid}, ended {took:.2f} s after its driver")
+    assert seconds_until(lambda: not sandbox.processes(), seconds=60) < 60
 
 
 def find_trial_workers(sandbox: Sandbox) -> list[psutil.Process]:

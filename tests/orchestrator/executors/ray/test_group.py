@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from orchestrator.executors.inline import InlineExecutor
-from orchestrator.executors.ray import RayExecutor, cpus_of, resources_of_tune
+from orchestrator.executors.ray import RayExecutor
+from orchestrator.executors.ray.room import cpus_of, resources_of_tune
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.store import Store
 from orchestrator.trial import TrialJob, stored_reports
