@@ -77,7 +77,7 @@ sweep = Sweep(
             Evaluation(),
             Temperature(),
             Aopc(cells=9, images=8),
-            AopcStability(cells=(9,), images=4, noises=(0.1, 0.3), perturbations=("mean",)),
+            AopcStability(cells=(9,), images=2, noises=(0.1, 0.3), perturbations=("mean",)),
         ),
     ),
 )

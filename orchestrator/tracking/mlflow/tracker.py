@@ -107,7 +107,7 @@ class MlflowTracker:
         self._write_artifacts(run_id, update)
         self._write_state(run_id, update)
         self._write_inputs(run_id, update)
-        self._write_view(run_id, update)
+        self._write_view(update)
         self._write_content(run_id, update)
         return run_id
 
@@ -146,11 +146,11 @@ class MlflowTracker:
             self._client.log_inputs(run_id, datasets=[dataset_input(each) for each in new])
         self._known().with_inputs.add(run_id)
 
-    def _write_view(self, run_id: str, update: RunUpdate) -> None:
+    def _write_view(self, update: RunUpdate) -> None:
         if update.view is None:
             return
         known = self._known()
-        for name, value in experiment_tags(update.view, run_id).items():
+        for name, value in experiment_tags(update.view).items():
             if known.experiment_tags.get(name) != value:
                 self._client.set_experiment_tag(known.experiment_id, name, value)
                 known.experiment_tags[name] = value

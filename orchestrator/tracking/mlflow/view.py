@@ -17,14 +17,16 @@ VIEW_TAG = f"mlflow.sharedViewState.{SHARE_KEY}"
 QUERY = f"workflowType=machine_learning&viewStateShareKey={SHARE_KEY}"
 
 
-def experiment_tags(view: View, run_id: str) -> dict[str, str]:
-    """Tags of the experiment: its kind, and a view with columns, order, and the sweep's run unfolded."""
+def experiment_tags(view: View) -> dict[str, str]:
+    """Tags of the experiment: its kind, and a view with columns and order.
+
+    Sorted by a metric MLflow shows a flat table; without the view, by date, the tree, which has to be unfolded by hand.
+    """
     columns = [f"metrics.`{name}`" for name in view.metrics] + [f"params.`{name}`" for name in view.params]
     state = {
         "orderByKey": f"metrics.`{view.order_by}`",
         "orderByAsc": view.ascending,
         "selectedColumns": ["attributes.`Dataset`", *columns],
-        "runsExpanded": {run_id: True},
     }
     return {**KIND, VIEW_TAG: json.dumps(state)}
 

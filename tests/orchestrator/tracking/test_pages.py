@@ -1,4 +1,4 @@
-"""MLflow's own pages in a real browser: a sweep is a tree with its columns, before anybody has set anything up."""
+"""MLflow's own pages in a real browser: a sweep's runs with their columns, before anybody has set anything up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.orchestrator.tracking.small_sweep import SmallSweep
 pytestmark = pytest.mark.slow
 
 
-def test_the_sweep_is_unfolded_with_its_columns(tmp_path: Path, no_pictures: None) -> None:
+def test_the_runs_are_there_with_their_columns(tmp_path: Path, no_pictures: None) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no chromium on this machine")
