@@ -26,7 +26,7 @@ docs: setup ## the documentation as a site of its own in site/, built without a 
 	@echo "site/index.html; with search: $(VENV_PYTHON) -m http.server --bind 127.0.0.1 --directory site"
 
 test: setup ## the tests, a few minutes; ARGS="-k laplace" picks some
-	@$(PYTEST) -m "not slow and not kill and not lab" $(ARGS)
+	@$(PYTEST) -n 2 --dist loadfile -m "not slow and not kill and not lab" $(ARGS)
 
 test-slow: setup ## the tests that take minutes each
 	@$(PYTEST) -m "slow and not kill and not lab" $(ARGS)

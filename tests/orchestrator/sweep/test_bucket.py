@@ -66,6 +66,9 @@ class Machine:
         return ("sweep", str(self.space), "--inline", "--quiet")
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     with serving() as address:
