@@ -25,7 +25,7 @@ from tests.orchestrator.executors.scripted import Script, jobs_of, scheduling, s
 ROOT = Path(__file__).resolve().parents[4]
 KILLED = ray.exceptions.OutOfMemoryError("1 worker(s) were killed due to the node running low on memory. IP 127.0.0.1")
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
