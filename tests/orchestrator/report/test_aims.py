@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,4 +78,3 @@ def test_of_several_objectives_these_are(tmp_path: Path) -> None:
     both = (Objective(metric="val/nll", mode="min"), Objective(metric="val/ece", mode="min"))
     (picture,) = front_pictures(replace(findings(tmp_path), objectives=both), Studio())
     assert "against NLL" in picture.label
-    assert json.dumps(picture.label)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from orchestrator.sweep.launch import Launch, run_sweep
 from search_spaces.overrides import Overrides
 from search_spaces.sweep import Sweep
 from tests.orchestrator.cli.program import orchestrator, refusal
-from trainables.metrics.bootstrap import Interval, headline_intervals, paired_intervals
+from trainables.metrics.bootstrap import Interval, paired_intervals
 from trainables.spec import Evaluation, Optimizer, Schedule, SmallCNN, Synthetic, Temperature, TrialSpec
 
 
@@ -83,7 +82,6 @@ def test_on_other_images_half_widths_add_as_squares_and_it_is_said(storage: Path
         difference.value - ((ours.value - ours.low) ** 2 + (theirs.high - theirs.value) ** 2) ** 0.5
     )
     assert (ours.low, ours.high) != (theirs.low, theirs.high)
-    assert headline_intervals.__module__ == "trainables.metrics.bootstrap"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +121,6 @@ def test_every_form_has_the_same_numbers(storage: Path) -> None:
     assert f"{value:+.3f}" in comparison_page(found)
     plain = json.loads(json.dumps(comparison_json(found)))
     assert plain["differences"][0]["metrics"]["nll"]["value"] == value
-    assert replace(found, versus=()).versus == ()
 
 
 def test_the_command_prints_or_writes(storage: Path, tmp_path: Path) -> None:
