@@ -23,6 +23,7 @@ from trainables.spec import (
     Synthetic,
     Temperature,
     TrialSpec,
+    from_plain,
     posthoc_key,
 )
 
@@ -46,11 +47,11 @@ class SleepingTrial:
         self._seconds = seconds
         self._store = Store(job.storage)
         self._reports = stored_reports(self._store, job.fit_key)
+        self._epochs = from_plain(TrialSpec, job.spec).schedule.epochs
 
     def step(self) -> Report:
         """Sleep, then commit and report an epoch."""
-        epochs = self._job.spec["schedule"]["epochs"]
-        if len(self._reports) == epochs:
+        if len(self._reports) == self._epochs:
             return self._reports[-1]
         time.sleep(self._seconds)
         epoch = len(self._reports) + 1
@@ -58,7 +59,7 @@ class SleepingTrial:
             epoch=epoch,
             metrics=self._metrics(epoch),
             best_epoch=epoch,
-            finished=epoch == epochs,
+            finished=epoch == self._epochs,
             seconds={"train": self._seconds},
             time=time.time(),
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.sleeping import metered, sweep
+from orchestrator.storage.ledger import Ledger
 from orchestrator.sweep.launch import Launch
 from orchestrator.sweep.session import run_with_everything
 from search_spaces.overrides import Overrides
@@ -31,6 +32,10 @@ def main(storage: str, trials: str, concurrent: str, epochs: str, seconds: str) 
     )
     meter = metered(float(seconds))
     session = run_with_everything(launch, executor=meter, quiet=True)
+    if not meter.reported:
+        rows = Ledger(Path(storage), "sleeping").rows()
+        reasons = {row.reason for row in rows if row.reason}
+        raise SystemExit(f"No trial of {storage} has reported: {'; '.join(sorted(reasons)) or 'none was started'}.")
     began = psutil.Process().create_time()
     offset = time.time() - time.perf_counter()  # the wall's clock as seconds since 1970
     told = {

@@ -52,8 +52,9 @@ LOSSES: dict[str, LossSpec] = {
     "one_stage": SALIENCY,
     "two_stage": SALIENCY,
     "with_consistency": WITH_CONSISTENCY,
+    "weighted_cross_entropy": WeightedCrossEntropy(),
 }
-"""By the name of a row in the paper's tables; the last is ours, since the paper prints nothing with L_SC."""
+"""By the name of a row in the paper's tables; that with L_SC is ours, since the paper prints nothing with it."""
 
 
 def chexpert_trial(

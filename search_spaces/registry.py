@@ -32,6 +32,7 @@ SPACES: dict[str, str] = {
     "p2_chexpert_search": "Paper P2: grids over learning rate, dropout and lambda_1 on CheXpert.",
     "p2_chexpert_mimo": "Paper P2: MIMO networks of 1 to 4 heads on CheXpert, and deep ensembles.",
     "p3_covid_aopc": "Paper P3: frozen VGG16 and DenseNet201 on COVID-19 Radiography, maps scored by AOPC.",
+    "p3_covid_open": "Paper P3, what it left open: the head, sampling, and a map of the lungs as input.",
     "p4_imageclef_attentive": "Paper P4: networks of growing depth on ImageCLEF 2009.",
 }
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 from orchestrator.report.findings import Findings
 from orchestrator.report.headline import sentences
 from orchestrator.report.papers.formats import tables_csv, tables_latex, tables_markdown
-from orchestrator.report.papers.page import paper_tables
+from orchestrator.report.papers.page import paper_questions, paper_tables
 from orchestrator.report.remarks import remarks_of
 from orchestrator.report.tables import results_csv, results_markdown
 
@@ -38,6 +38,10 @@ def report_text(findings: Findings, form: ReportFormat) -> str:
     lines += [results_markdown(findings.results, findings.objectives), ""]
     if tables:
         lines += ["## The paper's tables", "", tables_markdown(tables)]
+    if asked := paper_questions(findings):
+        lines += ["## What the paper left open", ""]
+        for question in asked:
+            lines += [f"**{question.asked}**", "", *(f"- {answer}" for answer in question.answers), ""]
     remarks = [remark.text for remark in remarks_of(findings)]
     if remarks:
         lines += ["## Remarks", "", *(f"- {remark}" for remark in remarks), ""]

@@ -89,13 +89,16 @@ class Preparation:
         """
         if spec.lungs is None:
             return
+        if isinstance(spec.data, Synthetic) and spec.data.lung_masks:
+            return
         masks = () if isinstance(spec.data, Synthetic) else self._listed(spec.data)[0].lung_masks
         if not masks or None in masks:
             found = f"{masks.count(None)} of {len(masks)} images have" if masks else f"{spec.data.kind!r} images have"
             raise ValueError(
                 f"lungs/how is {spec.lungs.how!r}, and its U-Net learns from lung masks, but {found} none. Give a data set in "
-                "the COVID-19 Radiography layout with a mask for every image (<class>/masks/<name of the image>), or train "
-                "without lungs (in covid_lungs: --set lungs=none)."
+                "the COVID-19 Radiography layout with a mask for every image (<class>/masks/<name of the image>), take the "
+                "embedded radiographs with theirs (data/lung_masks=true), or train without lungs (in covid_lungs: --set "
+                "lungs=none)."
             )
 
     def data(self, spec: DataSpec, split: Split) -> str:

@@ -81,7 +81,7 @@ def _furnish(host: Host, key: Path, token: str) -> None:
 def lab_yaml(lab: Lab, dashboard: bool) -> Path:
     """The project's file for clusters on premises, with this lab's addresses and without what installs the program.
 
-    The program is on every host already, under the same path.
+    The program is on every host already, under the same path, and a lab has one log-in file in place of two.
     """
     config: dict[str, Any] = copy.deepcopy(yaml.safe_load(FILE.read_text()))
     config["provider"] |= {
@@ -92,12 +92,12 @@ def lab_yaml(lab: Lab, dashboard: bool) -> Path:
     config["auth"]["ssh_user"] = "root"
     config["file_mounts"] = {"~/xray/pyproject.toml": str(ROOT / "pyproject.toml")}
     config["setup_commands"] = [f"mountpoint -q {SHARED}"]
-    config["head_setup_commands"] = ["mkdir -p ~/mlflow"]
+    config["head_setup_commands"] = [each.replace(".xray_environment", ".bashrc") for each in config["head_setup_commands"]]
     small = "--object-store-memory=100000000 --dashboard-agent-listen-port=20003 --metrics-export-port=20006"
     named = " --node-ip-address={address} " + small
-    stop, start, _ = config["head_start_ray_commands"]
+    stop, start, mlflow = config["head_start_ray_commands"]
     start += named.format(address=lab.hosts[HEAD].address) + ("" if dashboard else " --include-dashboard=false")
-    config["head_start_ray_commands"] = [stop, start]
+    config["head_start_ray_commands"] = [stop, start, mlflow]
     stop, start = config["worker_start_ray_commands"]
     own = "$(hostname -I | cut -d' ' -f1)"
     config["worker_start_ray_commands"] = [stop, f"{start} --num-cpus=2" + named.format(address=own)]

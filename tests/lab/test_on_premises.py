@@ -80,6 +80,26 @@ def test_a_sweep_runs_over_ssh_and_its_state_is_asked_from_the_laptop(up: Lab) -
     assert_finished(up)
 
 
+def test_the_runs_are_read_on_the_laptop_through_a_tunnel_and_not_without(up: Lab) -> None:
+    """MLflow is the server that `ray up` has started on the head, bound to its loopback."""
+    page, head = "http://127.0.0.1:5000", up.hosts[HEAD].address
+    assert call(up.laptop, f"curl -fs {page}/health", check=False).returncode != 0
+    assert call(up.laptop, f"curl -fs --max-time 5 http://{head}:5000/health", check=False).returncode != 0
+    tunnel = up.laptop.start(f". ~/.bashrc; ray exec {FILE} -p 5000 'sleep 120'", up.laptop.folder / "tunnel.log")
+    try:
+        wait = f"for i in $(seq 200); do curl -fs {page}/health > /dev/null && exit 0; sleep 0.3; done; exit 1"
+        call(up.laptop, f"bash -c '{wait}'")
+        found = call(up.laptop, f"curl -fs '{page}/api/2.0/mlflow/experiments/get-by-name?experiment_name={NAME}'").stdout
+        experiment = json.loads(found)["experiment"]["experiment_id"]
+        body = json.dumps({"experiment_ids": [experiment]})
+        search = f"curl -fs {page}/api/2.0/mlflow/runs/search -H 'Content-Type: application/json' -d '{body}'"
+        runs = json.loads(call(up.laptop, search).stdout)["runs"]
+        keys = [tag["value"] for run in runs for tag in run["data"]["tags"] if tag["key"] == "orchestrator.key"]
+        assert len(keys) == len(set(keys)) >= TRIALS
+    finally:
+        tunnel.terminate()
+
+
 @pytest.mark.skipif(bool(missing_for_jobs()), reason=missing_for_jobs() or "-")
 def test_a_sweep_is_submitted_followed_listed_and_stopped_from_the_laptop(up: Lab) -> None:
     submit = f"orchestrator submit {FILE}"

@@ -19,7 +19,7 @@ PAPERS = [name for name in SPACES if name[0] == "p" and name[1].isdigit()]
 
 
 def test_every_paper_has_small_sizes() -> None:
-    assert len(PAPERS) == 9
+    assert len(PAPERS) == 10
     assert all(load_sweep(name).small is not None for name in PAPERS)
 
 

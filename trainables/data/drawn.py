@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from trainables.data import synthetic
 from trainables.data.decode_all import Progress
+from trainables.data.drawing.lungs import draw_lungs
 from trainables.data.images import counts_of
 from trainables.data.splits import assign_splits, remarks, require_disjoint
-from trainables.data.stored import IMAGES, MASKS, Table, new_array, write_table
+from trainables.data.stored import IMAGES, LUNG_MASKS, MASKS, Table, new_array, write_table
 from trainables.spec import Split, Synthetic
 
 
@@ -27,6 +28,7 @@ def prepare(spec: Synthetic, split: Split, folder: Path, on_progress: Progress |
     """
     shape = (spec.images, spec.size, spec.size)
     pixels, masks = new_array(folder / IMAGES, shape, np.uint8), new_array(folder / MASKS, shape, np.bool_)
+    lungs = new_array(folder / LUNG_MASKS, shape, np.bool_) if spec.lung_masks else None
     classes = synthetic.FINDINGS if spec.multilabel else synthetic.CLASSES
     targets: NDArray[Any] = (
         np.empty((spec.images, len(classes)), np.float32) if spec.multilabel else np.empty(spec.images, np.int64)
@@ -35,6 +37,9 @@ def prepare(spec: Synthetic, split: Split, folder: Path, on_progress: Progress |
     for index in range(spec.images):
         drawn = _draw(spec, index, in_training=False)
         pixels[index], masks[index] = drawn.pixels, drawn.finding_masks.any(0)
+        if lungs is not None:
+            patient = index // spec.images_per_patient
+            lungs[index] = draw_lungs(index, patient, drawn.findings, size=spec.size, seed=spec.seed)
         targets[index] = drawn.findings if spec.multilabel else drawn.label
         patients.append(drawn.patient)
         if on_progress is not None:

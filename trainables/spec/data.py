@@ -23,6 +23,7 @@ class Synthetic:
         label_noise: share of labels replaced by another class.
         shortcut: probability that the burned-in marker follows the class `opacity` in the training split only.
         multilabel: three independent findings as labels, in place of one class.
+        lung_masks: whether the lungs of every image are kept too, for `lungs`; the images are the same.
     """
 
     kind: Literal["synthetic"] = "synthetic"
@@ -33,6 +34,7 @@ class Synthetic:
     label_noise: float = 0.0
     shortcut: float = 0.0
     multilabel: bool = False
+    lung_masks: bool = False
 
     def __post_init__(self) -> None:
         _at_least("data/images", self.images, 16)

@@ -89,6 +89,23 @@ class Measured:
             low, high = (interval.low, interval.high) if interval else (None, None)
         return _scaled(value, low, high, column.scale)
 
+    def difference(self, row: ResultRow, other: ResultRow, column: Column) -> Found | None:
+        """A metric on test of one network less another one's, paired over the same images; None where images differ.
+
+        Args:
+            row: whose metric it is.
+            other: what is taken off.
+            column: its metric is the name of a headline metric, such as `macro_f1`.
+        """
+        from trainables.metrics.bootstrap import paired_intervals
+
+        ours, theirs = (self.findings.predictions(each.key, "test") for each in (row, other))
+        groups = groups_of(self.findings, row, ours)
+        if ours is None or theirs is None or groups is None or tuple(ours.image_ids) != tuple(theirs.image_ids):
+            return None
+        found = paired_intervals(ours, theirs, groups, resamples=resamples_for(len(groups))).get(column.metric)
+        return _scaled(found.value, found.low, found.high, column.scale) if found else None
+
     def mean(self, rows: Sequence[ResultRow], task: str, column: Column) -> Found | None:
         """The mean over trainings, with the 95 % interval of a mean by Student's t where there are two or more."""
         stage = column.metric.removeprefix("seconds/")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.report.findings import Findings
-from orchestrator.report.papers import p0, p1, p2, p3, p4
+from orchestrator.report.papers import p0, p1, p2, p3, p3_open, p4
 from orchestrator.report.papers.figures import PaperFigure, by_epoch, by_value, samples
 from orchestrator.report.papers.measured import Measured
+from orchestrator.report.papers.questions import Question, questions
 from orchestrator.report.papers.tables import PaperTable
 from orchestrator.report.pictures import Picture, Studio
 
@@ -32,6 +33,7 @@ TABLES: Mapping[str, Tables] = {
     "p2_chexpert_search": p2.search,
     "p2_chexpert_mimo": p2.mimo,
     "p3_covid_aopc": p3.tables,
+    "p3_covid_open": p3_open.tables,
     "p4_imageclef_attentive": p4.tables,
 }
 """By the name of the space."""
@@ -47,6 +49,7 @@ class PaperPage:
         differences: (setting, paper's, ours) of the settings that differ.
         tables: filled as far as the sweep is.
         figures: where each of the paper's is, or its pictures.
+        questions: what the paper left open, answered.
     """
 
     title: str
@@ -54,12 +57,18 @@ class PaperPage:
     differences: tuple[tuple[str, str, str], ...]
     tables: tuple[PaperTable, ...]
     figures: tuple[PaperFigure, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 def paper_tables(findings: Findings) -> tuple[PaperTable, ...]:
     """The paper's tables; none of a sweep that is no paper's."""
     tables = TABLES.get(findings.definition.get("space", ""))
     return tuple(tables(Measured(findings))) if tables else ()
+
+
+def paper_questions(findings: Findings) -> tuple[Question, ...]:
+    """What the paper left open; nothing of a sweep that is no paper's."""
+    return questions(findings.definition.get("space", ""), Measured(findings))
 
 
 def paper_page(findings: Findings, studio: Studio) -> PaperPage | None:
@@ -75,6 +84,7 @@ def paper_page(findings: Findings, studio: Studio) -> PaperPage | None:
         ),
         tables=paper_tables(findings),
         figures=tuple(FIGURES[space](Measured(findings), studio)),
+        questions=paper_questions(findings),
     )
 
 
@@ -88,11 +98,6 @@ def _p0(measured: Measured, studio: Studio) -> list[PaperFigure]:
         ),
         PaperFigure(name="Fig. 2", what="samples", samples=samples(measured)),
         PaperFigure(name="Fig. 3", what="class activation maps over radiographs", section="explanations"),
-        PaperFigure(
-            name="Left open",
-            what="how sure the model is that one region matters more than another",
-            section="explanations",
-        ),
     ]
 
 
@@ -150,12 +155,11 @@ def _p3(measured: Measured, studio: Studio) -> list[PaperFigure]:
         PaperFigure(name="Fig. 6", what="heatmaps", section="explanations"),
         PaperFigure(name="Fig. 7", what="overlays at several opacities", section="explanations"),
         PaperFigure(name="Fig. 8", what="AOPC per step", section="explanations"),
-        PaperFigure(
-            name="Left open",
-            what="other and stronger perturbations, and whether the ranking of the networks survives them",
-            section="explanations",
-        ),
     ]
+
+
+def _p3_open(measured: Measured, studio: Studio) -> list[PaperFigure]:
+    return [PaperFigure(name="Maps", what="of the same images by row, and their AOPC", section="explanations")]
 
 
 def _p4(measured: Measured, studio: Studio) -> list[PaperFigure]:
@@ -174,5 +178,6 @@ FIGURES: Mapping[str, Figures] = {
     "p2_chexpert_search": _p2_search,
     "p2_chexpert_mimo": _p2_mimo,
     "p3_covid_aopc": _p3,
+    "p3_covid_open": _p3_open,
     "p4_imageclef_attentive": _p4,
 }

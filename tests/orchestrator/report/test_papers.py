@@ -140,7 +140,19 @@ def test_p3_and_p2_have_the_paper_s_rows(storage: Path) -> None:
     assert cells(areas)["focal", "mean AUC"].paper == Printed(value=0.8867)
     assert cells(errors)["deep AUC", "after temperature"].paper == Printed(value=0.0992)
     (ablation,) = p2.ablation(empty)
-    assert [line.is_ours for line in ablation.lines] == [False, False, False, True]
+    assert [line.is_ours for line in ablation.lines] == [False, False, False, False, True]
+    assert cells(ablation)["weighted cross entropy", "Edema"].paper == Printed(value=0.691)
+    assert cells(ablation)["weighted cross entropy", "Card."].paper is None
+
+
+def test_p2_tells_what_its_loss_costs(storage: Path) -> None:
+    findings = findings_of(storage, "p0_mura_laplace")
+    plain = next(row for row in findings.results if row.kind == "trial")
+    plain = replace(plain, epochs=5, params={"row": "cross_entropy"}, seconds={"fit/train": 10.0})
+    costly = replace(plain, key="another", params={"row": "one_stage"}, seconds={"fit/train": 31.0})
+    (table,) = p2.ablation(Measured(replace(findings, results=(plain, costly))))
+    assert "3.1 times as long (6.2 s and 2.0 s)" in table.remarks[-1]
+    assert "does not hold" in table.remarks[-1]
 
 
 def test_the_page_has_tables_samples_and_differences(storage: Path) -> None:
