@@ -92,7 +92,7 @@ def drive(storage: str, trials: int, concurrent: int, epochs: int, seconds: floa
 
 
 def answer(command: str, storage: str) -> float:
-    """Seconds of a command, its start included; the better of two, because the first reads from disk."""
+    """Seconds of a command, its start included; the better of two: the first reads from disk, and a report keeps its importances."""
     return min(_timed([sys.executable, "-m", "orchestrator", command, "sleeping", "--storage", storage]) for _ in "ab")
 
 

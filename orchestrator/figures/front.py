@@ -39,14 +39,13 @@ def front_of(points: Sequence[Point], x: Aim, y: Aim) -> list[Point]:
     def losses(point: Point) -> tuple[float, float]:
         return (point.x if x.mode == "min" else -point.x, point.y if y.mode == "min" else -point.y)
 
-    def is_beaten(point: Point) -> bool:
-        mine = losses(point)
-        return any(
-            all(theirs <= ours for theirs, ours in zip(losses(other), mine, strict=True)) and losses(other) != mine
-            for other in points
-        )
-
-    return sorted((point for point in points if not is_beaten(point)), key=lambda point: (point.x, point.y))
+    front: list[Point] = []
+    best = float("inf")
+    for (_, second), point in sorted(((losses(point), point) for point in points), key=lambda pair: pair[0]):
+        if second < best or (front and losses(point) == losses(front[-1])):
+            front.append(point)
+            best = second
+    return sorted(front, key=lambda point: (point.x, point.y))
 
 
 def draw_front(figure: FigureBase, points: Sequence[Point], x: Aim, y: Aim) -> None:

@@ -6,20 +6,14 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from orchestrator.figures.front import Aim, Point, draw_front
 from orchestrator.figures.importance import draw_importance
 from orchestrator.figures.words import metric_label
 from orchestrator.report.findings import Findings
+from orchestrator.report.importance import importance
 from orchestrator.report.pictures import Picture, Studio
-from search_spaces.objective import Objective
 
-if TYPE_CHECKING:
-    import optuna
-
-LEAST_TRIALS, MOST_TRIALS, TREES = 6, 300, 32
-"""Fewer draws say nothing about importance; of more, evenly spaced ones are enough and are done in a second or two."""
 USUAL: tuple[tuple[str, Aim], ...] = (
     ("val/auroc", Aim(name="AUROC on val", mode="max")),
     ("val/ece", Aim(name="ECE on val", mode="min")),
@@ -55,41 +49,6 @@ def importance_pictures(findings: Findings, studio: Studio) -> list[Picture]:
     return [
         studio.panel(draw, f"importance of the parameters for {metric_label(objective.metric)}", width=4.4, height=3)
     ]
-
-
-def importance(findings: Findings, objective: Objective) -> dict[str, float]:
-    """Share of the objective's variation by parameter (Hutter, Hoos and Leyton-Brown 2014, as Optuna computes it)."""
-    study = _study(findings, objective)
-    if study is None:
-        return {}
-    import optuna
-
-    evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=0)
-    try:
-        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
-    except (ValueError, RuntimeError):  # every value is the same, or no parameter is in all trials
-        return {}
-
-
-def _study(findings: Findings, objective: Objective) -> optuna.Study | None:
-    import optuna
-    from optuna.distributions import json_to_distribution
-    from optuna.trial import create_trial
-
-    distributions = {row.name: row.distributions for row in findings.rows}
-    made = []
-    for row in findings.results:
-        value = row.metrics.get(objective.metric)
-        if row.kind == "trial" and row.state == "completed" and value is not None and math.isfinite(value):
-            known = {name: json_to_distribution(text) for name, text in distributions[row.name].items()}
-            made.append(create_trial(params=dict(row.params), distributions=known, value=value))
-    if len(made) < LEAST_TRIALS:
-        return None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="minimize" if objective.mode == "min" else "maximize")
-    step = -(-len(made) // MOST_TRIALS)
-    study.add_trials(made[::step])
-    return study
 
 
 def _aims(findings: Findings) -> Sequence[tuple[str, Aim]]:

@@ -90,12 +90,12 @@ def judged_rows(findings: Findings) -> tuple[list[Judged], str]:
     Returns:
         The lines, and what was drawn; no lines where predictions or groups are missing.
     """
-    from trainables.metrics.bootstrap import headline_intervals, paired_intervals
-
     found, best, ensemble = _predictions(findings), findings.best, findings.best_ensemble
     groups = groups_of(findings, best, next(iter(found.values()))) if best is not None and found else None
     if best is None or groups is None:
         return [], ""
+    from trainables.metrics.bootstrap import headline_intervals, paired_intervals
+
     resamples = resamples_for(len(groups))
     lines = [
         Judged(title=title, intervals=headline_intervals(each, groups, resamples=resamples))

@@ -88,11 +88,11 @@ def _interval_line(judged: Judged) -> IntervalLine:
 
 def _seed_lines(findings: Findings) -> list[IntervalLine]:
     """Mean and standard error over the seeds of the best configuration; nothing for a single seed."""
-    from trainables.metrics.bootstrap import mean_and_error
-
     seeds = findings.seeds
     if len(seeds) < 2:
         return []
+    from trainables.metrics.bootstrap import mean_and_error
+
     cells = []
     for name in SHOWN:
         values = [value for row in seeds if (value := row.metrics.get(f"test/{name}")) is not None]

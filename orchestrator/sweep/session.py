@@ -100,7 +100,10 @@ def _run(
         raise
     finally:
         executor.close()
-    arrival = mirror.close(timeout_seconds=120 if ended.finished else 5)
+    if ended.finished:
+        arrival = mirror.close(timeout_seconds=120, patient=True, stop=lambda: interrupts.seen)
+    else:
+        arrival = mirror.close(timeout_seconds=5)
     process.end()
     return Session(ended=ended, tracking_problem=arrival.message)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import TrackingError
@@ -21,6 +23,21 @@ MARKER = "tracking-pending"
 ARRIVED = "tracking-arrived"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """How far a sync is.
+
+    Attributes:
+        done: updates that the server has taken; of a run with pictures there are two.
+        of: updates in this sync.
+        at: `time.monotonic()` when the last one was taken; 0 if none was.
+    """
+
+    done: int = 0
+    of: int = 0
+    at: float = 0.0
+
+
 class Mirror:
     """One sweep's runs on the server.
 
@@ -32,10 +49,15 @@ class Mirror:
         open_tracker: makes the sweep's tracker; called when there is something to send, so that the sweep exists.
         store: of the storage folder.
         ledger: of the sweep.
+        on_sent: called after every update that the server has taken.
     """
 
-    def __init__(self, open_tracker: OpenTracker, store: Store, ledger: Ledger) -> None:
+    def __init__(
+        self, open_tracker: OpenTracker, store: Store, ledger: Ledger, on_sent: Callable[[Sent], None] | None = None
+    ) -> None:
         self.ledger = ledger
+        self.sent = Sent()
+        self._on_sent = on_sent or (lambda sent: None)
         self._open_tracker = open_tracker
         self._runs = SweepRuns(store, ledger)
         self._tracker: Tracker | None = None
@@ -75,12 +97,14 @@ class Mirror:
             digests = {record.key: record.tags.get(DIGEST_TAG) for record in tracker.runs()}
             self._sent = {update.key: update for update in updates if digests.get(update.key) == update.digest}
         changed = [update for update in updates if not self._has(update)]
+        self.sent = dataclasses.replace(self.sent, done=0, of=len(changed))
         for update in changed:  # the numbers of all runs first: pictures take long to draw
             new = lacking(update, self._sent.get(update.key)).artifacts
             self._apply(tracker, _without_pictures(update) if any(map(_is_picture, new)) else update)
-        for update in changed:
-            if not self._has(update):
-                self._apply(tracker, update)
+        with_pictures = [update for update in changed if not self._has(update)]
+        self.sent = dataclasses.replace(self.sent, of=len(changed) + len(with_pictures))
+        for update in with_pictures:
+            self._apply(tracker, update)
         return len(changed)
 
     def _has(self, update: RunUpdate) -> bool:
@@ -92,6 +116,8 @@ class Mirror:
         assert self._sent is not None
         tracker.apply(lacking(update, self._sent.get(update.key)))
         self._sent[update.key] = update
+        self.sent = Sent(done=self.sent.done + 1, of=self.sent.of, at=time.monotonic())
+        self._on_sent(self.sent)
 
     @property
     def _arrived_file(self) -> Path:

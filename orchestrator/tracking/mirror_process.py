@@ -1,6 +1,6 @@
 """The mirror in a process of its own, so that sending runs and drawing their pictures takes nothing from the driver.
 
-The driver writes a line when something has changed; the process syncs and answers with a line. It reads only what lies in
+The driver writes a line when something has changed; the process syncs, tells how far it is, and answers with a line. It reads only what lies in
 the storage folder, and it ends at once when the driver does: two mirrors that write at the same time would double runs.
 """
 
@@ -14,13 +14,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import MachineError, StorageError, TrackingError
 from orchestrator.storage.address import Storage, absolute
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
+from orchestrator.tracking.mirror import Sent
 
 ERRORS: dict[str, type[MachineError]] = {"StorageError": StorageError, "TrackingError": TrackingError}
 
@@ -35,6 +38,7 @@ class MirrorProcess:
 
     def __init__(self, storage: Storage, name: str) -> None:
         self.ledger = Ledger(storage, name)
+        self.sent = Sent()
         self._storage = absolute(storage)
         self._process: subprocess.Popen[str] | None = None
 
@@ -59,7 +63,7 @@ class MirrorProcess:
         """End the process, whatever it is at."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()  # its pipes may be in use by the thread that syncs, which then reads their end
             self._process = None
 
     def _started(self) -> subprocess.Popen[str]:
@@ -75,17 +79,20 @@ class MirrorProcess:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         )
 
-    def _asked(self, process: subprocess.Popen[str]) -> dict[str, str] | None:
+    def _asked(self, process: subprocess.Popen[str]) -> dict[str, Any] | None:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             process.stdin.write("sync\n")
             process.stdin.flush()
-            line = process.stdout.readline()
-            answer: dict[str, str] | None = json.loads(line) if line else None
+            for line in process.stdout:
+                answer: dict[str, Any] = json.loads(line)
+                if "of" not in answer:
+                    return answer
+                self.sent = Sent(done=answer["done"], of=answer["of"], at=time.monotonic())
         except (OSError, ValueError):  # it has died, or was ended by another thread
             return None
-        return answer
+        return None
 
 
 def main(storage: str, name: str) -> None:
@@ -93,17 +100,27 @@ def main(storage: str, name: str) -> None:
     from orchestrator.tracking.mirror import Mirror
     from orchestrator.tracking.mlflow import open_tracker
 
+    os.nice(10)  # networks and the driver come first
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the driver's; it says when this process ends
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what libraries print is no answer
-    mirror = Mirror(functools.partial(open_tracker, storage, name), Store(storage), Ledger(storage, name))
+
+    def say(answer: Mapping[str, object]) -> None:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+    mirror = Mirror(
+        functools.partial(open_tracker, storage, name),
+        Store(storage),
+        Ledger(storage, name),
+        on_sent=lambda sent: say({"done": sent.done, "of": sent.of}),
+    )
     orders: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     while True:
         orders.get()
-        answers.write(json.dumps(_answer(mirror.sync)) + "\n")
-        answers.flush()
+        say(_answer(mirror.sync))
 
 
 def _listen(orders: queue.Queue[str]) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.errors import MachineError
 from orchestrator.storage.ledger import Ledger
-from orchestrator.tracking.mirror import clear_pending, mark_pending
+from orchestrator.tracking.mirror import Sent, clear_pending, mark_pending
 
 logger = logging.getLogger(__name__)
 
 NOT_YET_SENT = "Changes are being sent to the tracking server."
+SECONDS_BETWEEN_NOTES = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class Syncing(Protocol):
     """A `Mirror`, here or in a process of its own."""
 
     ledger: Ledger
+    sent: Sent
 
     def sync(self) -> int:
         """Send what the server lacks, and say how many runs were written."""
@@ -82,19 +85,40 @@ class MirrorThread:
         self._closing.set()
         self._poked.set()
 
-    def close(self, timeout_seconds: float = 120.0) -> Arrival:
+    def close(
+        self, timeout_seconds: float = 120.0, *, patient: bool = False, stop: Callable[[], bool] = lambda: False
+    ) -> Arrival:
         """Sync a last time and end. Where nothing has changed since the last start, the server is not asked.
 
         Call it when the driver has let go of the sweep's lock: until then the sweep is sent as running.
+
+        Args:
+            timeout_seconds: how long it waits.
+            patient: whether it waits for longer, as long as the server takes an update in every such time.
+            stop: ends the wait.
 
         Returns:
             Whether everything has arrived; if not, it is sent by the sweep's next start.
         """
         self.poke()
         self._closing.set()
-        self._thread.join(timeout_seconds)
+        begun = told = time.monotonic()
+        while self._thread.is_alive() and not stop():
+            self._thread.join(0.1)
+            now, sent = time.monotonic(), self._mirror.sent
+            if now - (max(begun, sent.at) if patient else begun) > timeout_seconds:
+                break
+            if now - told > SECONDS_BETWEEN_NOTES:
+                told = now
+                logger.warning(
+                    "The tracking server has taken %d of %d updates. Ctrl-C leaves the rest to the sweep's next start.",
+                    sent.done,
+                    sent.of,
+                )
         if self._thread.is_alive():
-            waited = f"The tracking server did not take everything within {timeout_seconds:.0f} seconds."
+            self._abandoned = True
+            waited = "The tracking server has not taken everything"
+            waited += " yet." if stop() else f" within {timeout_seconds:.0f} seconds."
             return Arrival(complete=False, message=f"{waited} The sweep's next start sends the rest.")
         return Arrival(complete=not self._problem, message=self._problem)
 
@@ -123,6 +147,8 @@ class MirrorThread:
             logger.debug("wrote %d runs in %.2f s", written, time.perf_counter() - started)
 
     def _note_failure(self, message: str) -> None:
+        if self._abandoned:
+            return  # the marker stands, and what ended the sync was the end
         if not self._problem:
             logger.warning("%s", message)
         self._problem = message

@@ -92,7 +92,9 @@ def lab_yaml(lab: Lab, dashboard: bool) -> Path:
     config["auth"]["ssh_user"] = "root"
     config["file_mounts"] = {"~/xray/pyproject.toml": str(ROOT / "pyproject.toml")}
     config["setup_commands"] = [f"mountpoint -q {SHARED}"]
-    config["head_setup_commands"] = [each.replace(".xray_environment", ".bashrc") for each in config["head_setup_commands"]]
+    config["head_setup_commands"] = [
+        each.replace(".xray_environment", ".bashrc") for each in config["head_setup_commands"]
+    ]
     small = "--object-store-memory=100000000 --dashboard-agent-listen-port=20003 --metrics-export-port=20006"
     named = " --node-ip-address={address} " + small
     stop, start, mlflow = config["head_start_ray_commands"]

@@ -89,7 +89,9 @@ def test_the_runs_are_read_on_the_laptop_through_a_tunnel_and_not_without(up: La
     try:
         wait = f"for i in $(seq 200); do curl -fs {page}/health > /dev/null && exit 0; sleep 0.3; done; exit 1"
         call(up.laptop, f"bash -c '{wait}'")
-        found = call(up.laptop, f"curl -fs '{page}/api/2.0/mlflow/experiments/get-by-name?experiment_name={NAME}'").stdout
+        found = call(
+            up.laptop, f"curl -fs '{page}/api/2.0/mlflow/experiments/get-by-name?experiment_name={NAME}'"
+        ).stdout
         experiment = json.loads(found)["experiment"]["experiment_id"]
         body = json.dumps({"experiment_ids": [experiment]})
         search = f"curl -fs {page}/api/2.0/mlflow/runs/search -H 'Content-Type: application/json' -d '{body}'"

@@ -101,8 +101,11 @@ class Measured:
 
         ours, theirs = (self.findings.predictions(each.key, "test") for each in (row, other))
         groups = groups_of(self.findings, row, ours)
-        if ours is None or theirs is None or groups is None or tuple(ours.image_ids) != tuple(theirs.image_ids):
+        if ours is None or theirs is None or tuple(ours.image_ids) != tuple(theirs.image_ids):
             return None
+        if groups is None:  # too few to draw from
+            one, two = (each.metrics.get(f"test/{column.metric}") for each in (row, other))
+            return None if one is None or two is None else Found(value=(one - two) * column.scale)
         found = paired_intervals(ours, theirs, groups, resamples=resamples_for(len(groups))).get(column.metric)
         return _scaled(found.value, found.low, found.high, column.scale) if found else None
 

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, distribution_to_json
 
-from orchestrator.report.aims import front_pictures, importance, importance_pictures
+from orchestrator.figures.front import Aim, Point, front_of
+from orchestrator.report import importance as important
+from orchestrator.report.aims import front_pictures, importance_pictures
 from orchestrator.report.findings import Findings
+from orchestrator.report.importance import importance
 from orchestrator.report.pictures import Studio
 from orchestrator.results import ResultRow
 from orchestrator.storage.ledger import Row
@@ -63,6 +66,38 @@ def test_a_planted_parameter_explains_nearly_everything(tmp_path: Path) -> None:
     assert shares["rate"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
     assert len(importance_pictures(found, Studio())) == 1
+
+
+def test_importance_is_computed_anew_only_where_trials_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, computed = findings(tmp_path), []
+    real = important._computed
+    monkeypatch.setattr(important, "_computed", lambda *given: computed.append(1) or real(*given))
+    first = importance(found, found.first_objective)
+    assert importance(found, found.first_objective) == first
+    assert len(computed) == 1
+    fewer = replace(found, results=found.results[:30])
+    assert importance(fewer, found.first_objective) != first
+    assert len(computed) == 2
+    (tmp_path / "cache" / "importance-planted.json").write_text("{")
+    assert importance(found, found.first_objective) == first
+
+
+def test_the_front_is_that_of_a_slow_loop() -> None:
+    draw = np.random.default_rng(3)
+    points = [Point(name=str(n), x=float(x), y=float(y)) for n, (x, y) in enumerate(draw.integers(0, 12, (80, 2)))]
+    for x_mode, y_mode in (("min", "min"), ("max", "min"), ("min", "max"), ("max", "max")):
+        signs = [1 if mode == "min" else -1 for mode in (x_mode, y_mode)]
+
+        def beats(other: Point, one: Point, signs: list[int] = signs) -> bool:
+            pairs = [(sign * a, sign * b) for sign, a, b in zip(signs, (other.x, other.y), (one.x, one.y), strict=True)]
+            return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+
+        slow = {one.name for one in points if not any(beats(other, one) for other in points)}
+        front = front_of(points, Aim(name="x", mode=x_mode), Aim(name="y", mode=y_mode))
+        assert {one.name for one in front} == slow
+        assert [(one.x, one.y) for one in front] == sorted((one.x, one.y) for one in front)
 
 
 def test_few_trials_say_nothing(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import TrackingError
+from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.memory import MemoryServer, MemoryTracker
-from orchestrator.tracking.mirror import Mirror, pending
+from orchestrator.tracking.mirror import Mirror, Sent, pending
 from orchestrator.tracking.mirror_thread import MirrorThread
+from orchestrator.tracking.protocol import RunUpdate
 from tests.orchestrator.tracking.mirrors import mirror_to, state_of, wait_for
 from tests.orchestrator.tracking.small_sweep import SmallSweep
 
@@ -95,3 +97,43 @@ def test_a_fault_in_the_mirror_does_not_end_the_driver(tmp_path: Path) -> None:
 
     arrival = MirrorThread(Mirror(broken, sweep.store, sweep.ledger)).close(20)
     assert "RuntimeError: a bug" in arrival.message
+
+
+class SlowTracker(MemoryTracker):
+    """Takes a while for every update."""
+
+    def apply(self, update: RunUpdate) -> None:
+        time.sleep(0.3)
+        super().apply(update)
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize(
+    ("patient", "stopped", "complete"), [(True, False, True), (False, False, False), (True, True, False)]
+)
+def test_a_slow_server_is_waited_for_as_long_as_it_takes_something(
+    tmp_path: Path, patient: bool, stopped: bool, complete: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    sweep, server = SmallSweep(tmp_path), MemoryServer()
+    sweep.complete()
+    identity = sweep_identity(sweep.ledger.definition())
+    mirror = Mirror(lambda: SlowTracker(identity, server), sweep.store, sweep.ledger)
+    thread = MirrorThread(mirror, pause_seconds=0.01)
+    arrival = thread.close(0.8, patient=patient, stop=lambda: stopped)  # there are four runs
+    assert arrival.complete == complete
+    assert (len(server.runs) == 4) == complete
+    assert ("next start sends the rest" in arrival.message) == (not complete)
+    assert (pending(sweep.ledger) == "") == complete
+    assert caplog.records == []
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_sync_tells_how_far_it_is(tmp_path: Path) -> None:
+    sweep, server = SmallSweep(tmp_path), MemoryServer()
+    told: list[Sent] = []
+    sweep.complete()
+    identity = sweep_identity(sweep.ledger.definition())
+    mirror = Mirror(lambda: MemoryTracker(identity, server), sweep.store, sweep.ledger, on_sent=told.append)
+    mirror.sync()
+    assert [each.done for each in told] == list(range(1, len(told) + 1))
+    assert told[-1].done == told[-1].of >= 4
