@@ -23,7 +23,8 @@ class Overrides:
     """Fixed values by key.
 
     Attributes:
-        params: drawn parameters that get one value instead, such as `backbone` or `loss/gamma`.
+        params: drawn parameters that get one value instead, such as `backbone` or `loss/gamma`; of choices a tuple leaves
+            those that are drawn from.
         fields: fields of the trial by path, such as `schedule/epochs`.
         ranges: lowest and highest value of drawn numbers whose range an extension widened; never narrower than the space's.
     """
@@ -148,7 +149,10 @@ class _Fixed:
         return self._trial.suggest_int(name, int(lowest), int(highest), **options)
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        return self._fixed[name] if name in self._fixed else self._trial.suggest_categorical(name, choices)
+        fixed = self._fixed.get(name)
+        if isinstance(fixed, tuple):
+            return self._trial.suggest_categorical(name, fixed)
+        return fixed if name in self._fixed else self._trial.suggest_categorical(name, choices)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trial, name)
@@ -157,6 +161,8 @@ class _Fixed:
 def _fitting(key: str, value: Any, text: str, distribution: optuna.distributions.BaseDistribution) -> Any:
     if isinstance(distribution, optuna.distributions.CategoricalDistribution):
         options = {str(choice): choice for choice in distribution.choices}
+        if "," in text and text not in options:
+            return _some(key, [part.strip() for part in text.split(",")], options)
         if text not in options and str(value) not in options:
             raise ValueError(f"--set {key}={text}: the space offers {', '.join(options)}. {nearest(text, options)}")
         return options.get(text, options.get(str(value)))
@@ -165,6 +171,14 @@ def _fitting(key: str, value: Any, text: str, distribution: optuna.distributions
     if isinstance(distribution, optuna.distributions.IntDistribution) and value != int(value):
         raise ValueError(f"--set {key}={text}: wants a whole number.")
     return value
+
+
+def _some(key: str, parts: Sequence[str], options: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Several of the choices, in the space's order."""
+    for part in parts:
+        if part not in options:
+            raise ValueError(f"--set {key}: the space offers {', '.join(options)}. {nearest(part, options)}")
+    return tuple(choice for name, choice in options.items() if name in parts)
 
 
 def _where(space: Space, error: BaseException | None = None) -> str:

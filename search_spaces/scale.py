@@ -96,7 +96,10 @@ def differences(paper: Sweep, here: Sweep, overrides: Overrides) -> list[Differe
     from optuna.trial import FixedTrial
 
     found: dict[tuple[str, str], list[str]] = {}
+    some = {name: kept for name, kept in overrides.params.items() if isinstance(kept, tuple)}
     for point in points(here.space):
+        if any(point.get(name, kept[0]) not in kept for name, kept in some.items()):
+            continue
         theirs = _flat(paper.space(FixedTrial(point)))
         ours = _flat(overrides.draw(here.space, FixedTrial(point)))
         for name in [*theirs, *(name for name in ours if name not in theirs)]:

@@ -97,8 +97,8 @@ class Preparation:
             raise ValueError(
                 f"lungs/how is {spec.lungs.how!r}, and its U-Net learns from lung masks, but {found} none. Give a data set in "
                 "the COVID-19 Radiography layout with a mask for every image (<class>/masks/<name of the image>), take the "
-                "embedded radiographs with theirs (data/lung_masks=true), or train without lungs (in covid_lungs: --set "
-                "lungs=none)."
+                "embedded radiographs with theirs (data/lung_masks=true), or leave out what looks at "
+                "lungs: in covid_lungs --set lungs=none, in p3_covid_open name the other rows (--set row=paper,linear_head,...)."
             )
 
     def data(self, spec: DataSpec, split: Split) -> str:
