@@ -16,9 +16,8 @@ import pytest
 from tests.lab.hosts import Host, Lab
 from tests.lab.sweeps import LabSweep, Start, assert_sound
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
-
 AWAY_SECONDS = float(os.environ.get("ORCHESTRATOR_LAB_AWAY_SECONDS", "10"))
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200 + 10 * AWAY_SECONDS)]
 ENOUGH_EPOCHS = 50 + int(3 * AWAY_SECONDS)
 ADDRESS = "http://127.0.0.1:5000"
 SERVER = (
