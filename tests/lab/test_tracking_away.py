@@ -77,7 +77,7 @@ def test_a_server_that_is_away_for_a_while_has_everything_at_the_end(lab: Lab, h
         end=";",
     )
     assert start.process.poll() is None, "the sweep was over before the server was back: raise ENOUGH_EPOCHS"
-    assert start.wait() == 0, start.said
+    assert start.wait(400 + 5 * AWAY_SECONDS) == 0, start.said
     print(f" whole sweep {start.seconds:.0f} s")
     assert "is back and has everything" in start.said
     assert sweep.audit()["ok"]
