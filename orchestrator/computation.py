@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.provenance import provenance
+from orchestrator.provenance import provenance, worker
 from orchestrator.storage.store import Store
 from trainables.spec import PixelBaseline, PosthocSpec
 
@@ -25,6 +25,7 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str], i
         members: keys of the networks; of the data set for a baseline.
         inputs: keys of the results on these networks whose predictions are pooled in place of the networks' own.
     """
+    import torch
     from safetensors.torch import save_file
 
     attempt = store.begin(key)
@@ -44,6 +45,7 @@ def compute(store: Store, task: PosthocSpec, key: str, members: Sequence[str], i
             "metrics": {name: _finite(value) for name, value in result.metrics.items()},
             "seconds": {**result.seconds, "total": time.perf_counter() - started},
             "remarks": list(result.remarks),
+            "worker": worker(threads=torch.get_num_threads()),
             **provenance(),
         }
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.data import arrays_folder, open_data
-from orchestrator.provenance import provenance
+from orchestrator.provenance import provenance, worker
 from orchestrator.storage.store import MissingArtifact, Store
 from trainables.spec import LungSegmentation, to_plain
 from trainables.spec.files import WEIGHTS
@@ -53,6 +53,7 @@ def _make(store: Store, key: str, spec: LungSegmentation, data_key: str, threads
             "best_epoch": found.best_epoch,
             "epochs": [dict(each) for each in found.epochs],
             "threads": threads,
+            "worker": worker(threads=threads),
             "seconds": dict(found.seconds),
             **provenance(),
         }

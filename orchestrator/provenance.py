@@ -43,6 +43,29 @@ def provenance() -> dict[str, Any]:
     return {"versions": versions(), "device": device}
 
 
+def worker(*, threads: int, workers: int = 1, gpus: float = 0.0) -> dict[str, Any]:
+    """What a result or an epoch was computed with, for the hours of a report. Never part of a key.
+
+    Args:
+        threads: CPU threads of each process.
+        workers: processes.
+        gpus: share of a GPU that was reserved for each process; 0 for none.
+
+    Returns:
+        `device`, `threads`, `workers`, `gpu` (whether a GPU was at hand) and `gpus` (what was reserved of it).
+    """
+    import torch
+
+    at_hand = torch.cuda.is_available()
+    return {
+        "device": provenance()["device"],
+        "gpu": at_hand,
+        "gpus": gpus if at_hand else 0.0,
+        "threads": threads,
+        "workers": workers,
+    }
+
+
 def _git(folder: Path, *words: str) -> str:
     command = ["git", "-C", str(folder), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orchestrator.chain import step_name as step_name
 from orchestrator.chain import stored_reports as stored_reports
@@ -17,7 +17,7 @@ from orchestrator.computation import compute
 from orchestrator.data import open_data
 from orchestrator.lungs import lung_weights, lungs_summary, make_lungs
 from orchestrator.memory import MOST_MICRO_BATCHES, free_memory, is_out_of_memory
-from orchestrator.provenance import provenance
+from orchestrator.provenance import provenance, worker
 from orchestrator.snapshots import save_snapshots
 from orchestrator.storage.ledger import Report
 from orchestrator.storage.store import Store
@@ -195,12 +195,16 @@ class TrialRun:
             seconds=result.seconds,
             time=time.time(),
             micro_batches=self._micro_batches,
+            worker=self._worker(),
         )
         training.state().save(attempt.folder)
         if not attempt.commit({"report": asdict(report)}):
             return self._overtaken(training)
         self._thin(report)
         return report
+
+    def _worker(self) -> dict[str, Any]:
+        return worker(threads=self.job.threads, workers=self.job.workers, gpus=self.job.gpus)
 
     def _overtaken(self, training: Training) -> Report:
         """Another worker has the same trial, such as one that outlived its driver, and was faster: its epochs count."""
@@ -258,6 +262,7 @@ class TrialRun:
                 "classes": list(data.classes),
                 "threads": self.job.threads,
                 "workers": self.job.workers,
+                "worker": self._worker(),
                 "seconds": {"one_pass": time.perf_counter() - started},
                 **provenance(),
             }

@@ -25,6 +25,7 @@ class TrialJob:
         storage: the storage folder.
         threads: CPU threads of a worker; weights are equal bit for bit under an equal number.
         workers: processes that train it together; weights are equal bit for bit under an equal number, else to rounding.
+        gpus: share of a GPU that is reserved for each worker, 0 for none.
         memory_gb: gigabytes that a worker may take, 0 for no limit.
         micro_batches: parts that its batches are cut into from the start, because a worker of it was ended for lack of memory.
         weights_folder: where local weight files lie, or an empty text.
@@ -46,6 +47,7 @@ class TrialJob:
     keep_every: int = 0
     threads: int = 1
     workers: int = 1
+    gpus: float = 0.0
     memory_gb: float = 0.0
     micro_batches: int = 1
     weights_folder: str = ""

@@ -55,7 +55,7 @@ def draw_members(figure: FigureBase, tensors: Mapping[str, Any], classes: Sequen
 
 def aggregations_shape(tensors: Mapping[str, Any]) -> tuple[int, int]:
     """Rows and columns of `draw_aggregations`."""
-    return len(tensors["shown/pixels"]), len(_ways(tensors)) + 3
+    return len(tensors["shown/pixels"]), len(aggregation_ways(tensors)) + 3
 
 
 def draw_aggregations(figure: FigureBase, tensors: Mapping[str, Any], classes: Sequence[str]) -> None:
@@ -71,7 +71,8 @@ def draw_aggregations(figure: FigureBase, tensors: Mapping[str, Any], classes: S
         one = partial(Cell, pixels=pixels, mask=None if masks is None else masks[row])
         line = [one(title=f"true: {_true(classes, targets[row])}", colour=INK)]
         line += [
-            one(heat=_array(tensors, AGGREGATED + way)[row], title=way_label(way), colour=INK) for way in _ways(tensors)
+            one(heat=_array(tensors, AGGREGATED + way)[row], title=way_label(way), colour=INK)
+            for way in aggregation_ways(tensors)
         ]
         for name, largest in (("deviation", 0.5), ("agreement", 1.0)):
             line.append(one(heat=_array(tensors, f"shown/{name}")[row], largest=largest, title=name, colour=MUTED))
@@ -98,7 +99,8 @@ def way_label(way: str) -> str:
     return "one network" if way == "single" else way.replace("_", " ")
 
 
-def _ways(tensors: Mapping[str, Any]) -> list[str]:
+def aggregation_ways(tensors: Mapping[str, Any]) -> list[str]:
+    """Ways to aggregate that a result has maps of, one network's first."""
     known = ["single", "mean", "intersection", "median", "union"]
     found = [name.removeprefix(AGGREGATED) for name in tensors if name.startswith(AGGREGATED)]
     return sorted(found, key=lambda way: known.index(way) if way in known else 3.5)

@@ -2,65 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.figures.attentive import (
-    OTHERS,
-    Attentive,
-    attentive_images,
-    dimmed,
-    unit_colours,
-    winner_colours,
-)
+from orchestrator.figures.attentive import OTHERS, Attentive, attentive_images, unit_colours, winner_colours
 from orchestrator.figures.saliency import heat_colours
+from orchestrator.report.about_images import AboutImages
 from orchestrator.report.findings import Findings
-from orchestrator.report.saliency import data_uri
+from orchestrator.report.gallery import Facts, Gallery, Slide, View, picture_uri, said
+from orchestrator.report.pictures import Studio
+from orchestrator.results import ResultRow, network_tasks
+from trainables.spec import AttentiveMaps
 
-SIDE, UNIT_SIDE = 288, 144
+SIDE, UNIT_SIDE = 384, 256
 TASK = "attentive"
+TOGETHER = 2
+"""Views of all units together, before those of single ones."""
 
 
-def attentive_tiles(findings: Findings) -> dict[str, Any]:
+def attentive_gallery(findings: Findings, studio: Studio) -> dict[str, Any]:
     """The images of the best network, or of another one as long as that has none; empty where no network has any."""
     for row in findings.networks:
-        images = list(attentive_images(findings.tensors(row.results.get(TASK)), findings.classes(row.key)))
+        tensors = findings.tensors(row.results.get(TASK))
+        images = list(attentive_images(tensors, findings.classes(row.key)))
         if images:
-            colours = unit_colours(images)
+            slides = tuple(_slides(findings, row, tensors, images))
+            title = f"Attentive response maps of {row.name}"
             return {
                 "name": row.name,
                 "units": len(images[0].units),
                 "shown": len(images[0].individual),
-                "tiles": [_tile(image, colours) for image in images],
+                "together": TOGETHER,
+                "gallery": Gallery(name=studio.gallery(), title=title, slides=slides),
             }
     return {}
 
 
-def _tile(image: Attentive, colours: Mapping[int, str]) -> dict[str, Any]:
-    wins, ground = image.wins, dimmed(image.pixels)
-    key = [{"name": f"unit {unit}", "colour": colours[unit]} for unit, _ in wins.most_common() if unit in colours]
-    if len(wins) > len(key):
-        key.append({"name": "others", "colour": OTHERS})
-    return {
-        "target": image.target,
-        "predicted": image.predicted,
-        "is_right": image.is_right,
-        "uris": [
-            data_uri(image.pixels, SIDE),
-            data_uri(_over(ground, heat_colours(image.dominant)), SIDE),
-            data_uri(_over(ground, winner_colours(image, colours)), SIDE),
-        ],
-        "key": key,
-        "individual": [
-            {"name": f"unit {unit}", "uri": data_uri(_over(ground, heat_colours(heat)), UNIT_SIDE)}
-            for unit, heat in zip(image.units, image.individual, strict=False)
-        ],
-    }
+def _slides(findings: Findings, row: ResultRow, tensors: Mapping[str, Any], images: list[Attentive]) -> Iterator[Slide]:
+    colours = unit_colours(images)
+    task = next(each for each in network_tasks(findings.definition) if isinstance(each, AttentiveMaps))
+    about = AboutImages(findings, row, task.split)
+    for place, image in enumerate(images):
+        place_in_split, target, predicted = (
+            int(tensors[f"gallery/{name}"][place]) for name in ("rows", "targets", "predicted")
+        )
+        yield Slide(
+            target=image.target,
+            predicted=image.predicted,
+            said=said(image.is_right),
+            width=image.pixels.shape[1],
+            height=image.pixels.shape[0],
+            uri=picture_uri(image.pixels),
+            views=tuple(_views(image, colours)),
+            facts=about.facts(place_in_split, target, predicted),
+        )
 
 
-def _over(ground: Any, colours: Any) -> Any:
-    """Colours [height, width, 4] over grey values, as [height, width, 3]."""
-    import numpy as np
+def _views(image: Attentive, colours: Mapping[int, str]) -> Iterator[View]:
+    yield View(name="Largest response", uri=picture_uri(heat_colours(image.dominant), SIDE), is_dimmed=True)
+    uri = picture_uri(winner_colours(image, colours), SIDE)
+    yield View(name="Unit that gives it", uri=uri, is_dimmed=True, key=_key(image, colours))
+    for unit, activation, heat in zip(image.units, image.activations, image.individual, strict=False):
+        yield View(
+            name=f"Unit {unit}",
+            uri=picture_uri(heat_colours(heat), UNIT_SIDE),
+            caption=f"unit {unit}",
+            is_dimmed=True,
+            facts=(("Activation", f"{activation:.3g}"),),
+        )
 
-    share = colours[..., 3:].astype(float) / 255
-    return np.round((1 - share) * ground[..., None] + share * colours[..., :3]).astype(np.uint8)
+
+def _key(image: Attentive, colours: Mapping[int, str]) -> Facts:
+    wins = image.wins
+    key = [(f"unit {unit}", colours[unit]) for unit, _ in wins.most_common() if unit in colours]
+    return (*key, ("others", OTHERS)) if len(wins) > len(key) else tuple(key)

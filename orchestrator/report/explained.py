@@ -9,8 +9,9 @@ from orchestrator.compared import aopc_tasks
 from orchestrator.figures.perturbation import draw_perturbation
 from orchestrator.figures.words import explainer_label
 from orchestrator.report.findings import Findings
+from orchestrator.report.gallery import Gallery
 from orchestrator.report.pictures import MOST_NETWORKS, Picture, Studio
-from orchestrator.report.saliency import SaliencyTile, saliency_tiles
+from orchestrator.report.saliency import saliency_gallery
 from orchestrator.results import ResultRow
 from trainables.spec import Aopc
 
@@ -45,7 +46,7 @@ class ExplainedTask:
         convention: how the maps were scored, in a sentence.
         curves: perturbation curves, the best network first.
         heads, lines: the table of scores; its first column names the network.
-        tiles: radiographs with their maps.
+        gallery: radiographs with their maps; None where no network has any.
         least_first: whether the least relevant regions go first, so that a good map has a small area.
     """
 
@@ -54,7 +55,7 @@ class ExplainedTask:
     curves: list[Picture]
     heads: list[str]
     lines: list[list[str]]
-    tiles: list[SaliencyTile]
+    gallery: Gallery | None
     least_first: bool
 
 
@@ -62,12 +63,9 @@ def explained_tasks(findings: Findings, studio: Studio) -> list[ExplainedTask]:
     """A section for each AOPC task that has a result."""
     sections = []
     for task in aopc_tasks(findings.definition):
-        curves, lines, tiles = (
-            _curves(findings, studio, task),
-            _lines(findings, task),
-            saliency_tiles(findings, task.name),
-        )
-        if curves or lines or tiles:
+        curves, lines = _curves(findings, studio, task), _lines(findings, task)
+        gallery = saliency_gallery(findings, studio, task)
+        if curves or lines or gallery:
             heads = [label for metric, label in SCORES.items() if any(metric in line for _, line in lines)]
             shown = [metric for metric, label in SCORES.items() if label in heads]
             sections.append(
@@ -77,7 +75,7 @@ def explained_tasks(findings: Findings, studio: Studio) -> list[ExplainedTask]:
                     curves=curves,
                     heads=["Network", *heads],
                     lines=[[name, *(line.get(metric, "-") for metric in shown)] for name, line in lines],
-                    tiles=tiles,
+                    gallery=gallery,
                     least_first=task.order == "least_relevant_first",
                 )
             )

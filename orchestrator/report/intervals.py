@@ -11,6 +11,8 @@ from orchestrator.report.text import plural
 from orchestrator.results import ResultRow
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from trainables.metrics.bootstrap import Interval as Bootstrapped
     from trainables.multilabel import AnyPredictions
 
@@ -43,24 +45,47 @@ class Judged:
 
 
 def accuracy_interval(findings: Findings, row: ResultRow) -> Interval | None:
-    """Interval of the accuracy on test; None where predictions or groups are missing, or groups are too few.
+    """Interval of the accuracy on test; None where predictions or groups are missing, or groups are too few."""
+    return accuracy_intervals(findings, [row]).get(row.key)
+
+
+def accuracy_intervals(findings: Findings, rows: Sequence[ResultRow]) -> dict[str, Interval]:
+    """The same of many networks and ensembles, by key; those on the same images are judged on the same draws, made once.
 
     Of labels, all known ones of a group are drawn together.
     """
-    predictions = findings.predictions(row.key, "test")
-    groups = groups_of(findings, row, predictions)
-    if predictions is None or groups is None:
-        return None
     import torch
 
     from trainables.metrics import right_of_known
+
+    alike: dict[tuple[str, ...], list[tuple[ResultRow, list[str], Tensor, Tensor]]] = {}
+    for row in {row.key: row for row in rows}.values():
+        predictions = findings.predictions(row.key, "test")
+        groups = groups_of(findings, row, predictions)
+        if predictions is not None and groups is not None:
+            right, known = (each.double() for each in right_of_known(predictions))
+            alike.setdefault((*predictions.image_ids, "", *groups), []).append((row, groups, right, known))
+    found: dict[str, Interval] = {}
+    for judged in alike.values():
+        right, known = torch.stack([each[2] for each in judged], 1), torch.stack([each[3] for each in judged], 1)
+        low, high = _ends(judged[0][1], right, known)
+        units = units_of(findings, judged[0][0], judged[0][1])
+        for place, (row, *_) in enumerate(judged):
+            if low[place] == low[place]:
+                found[row.key] = Interval(low=low[place], high=high[place], units=units)
+    return found
+
+
+def _ends(groups: Sequence[str], right: Tensor, known: Tensor) -> tuple[list[float], list[float]]:
+    """Lower and upper ends of the shares of right ones, [networks] each, from two times [images, networks]."""
+    import torch
+
     from trainables.metrics.bootstrap import drawn_weights
 
-    right, known = (each.double() for each in right_of_known(predictions))
     blocks = drawn_weights(groups, resamples_for(len(groups)), seed=0)
     shares = torch.cat([(weights @ right) / (weights @ known) for weights in blocks])
-    low, high = shares.nanquantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Interval(low=low, high=high, units=units_of(findings, row, groups)) if low == low else None
+    low, high = shares.nanquantile(torch.tensor([0.025, 0.975], dtype=torch.float64), dim=0).tolist()
+    return low, high
 
 
 def resamples_for(images: int) -> int:

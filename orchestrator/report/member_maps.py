@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from orchestrator.figures.members import (
-    aggregations_shape,
-    draw_aggregations,
-    draw_members,
-    draw_rotation,
-    members_shape,
-    way_label,
-)
-from orchestrator.figures.mosaic import mosaic_size
+from orchestrator.figures.members import draw_rotation, way_label
 from orchestrator.figures.regions import draw_regions, regions_size
 from orchestrator.figures.words import task_label
 from orchestrator.member_maps import ensemble_maps
 from orchestrator.report.findings import Findings
+from orchestrator.report.gallery import Gallery
+from orchestrator.report.member_gallery import members_gallery, ways_gallery
 from orchestrator.report.pictures import Picture, Studio
 from orchestrator.report.text import number_text, plural
 
@@ -41,7 +35,8 @@ class MapsEntry:
         title: whose they are.
         sentences: how sure the members are, and what the task remarks.
         heads, rows: table of the ways to aggregate.
-        grids: wide pictures.
+        galleries: what stands above each, and its images.
+        regions: wide pictures.
         angles: numbers by angle.
     """
 
@@ -49,7 +44,8 @@ class MapsEntry:
     sentences: tuple[str, ...]
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    grids: tuple[Picture, ...]
+    galleries: tuple[tuple[str, Gallery], ...]
+    regions: tuple[Picture, ...]
     angles: tuple[Picture, ...]
 
 
@@ -81,7 +77,8 @@ def _entry(findings: Findings, studio: Studio, title: str, key: str, network: st
         rows=tuple(
             (way_label(way), *(number_text(metrics.get(f"{way}/{split}/{name}")) for name in shown)) for way in ways
         ),
-        grids=tuple(_grids(studio, tensors, findings.classes(network), title)),
+        galleries=tuple(_galleries(studio, tensors, findings.classes(network), title)),
+        regions=tuple(_regions(studio, tensors, title)),
         angles=tuple(_angles(studio, tensors, title)),
     )
 
@@ -98,29 +95,29 @@ def _certainty(metrics: Mapping[str, float | None], split: str, meta: Mapping[st
     )
 
 
-def _grids(studio: Studio, tensors: Mapping[str, Any], classes: Sequence[str], title: str) -> Iterator[Picture]:
+def _galleries(
+    studio: Studio, tensors: Mapping[str, Any], classes: Sequence[str], title: str
+) -> Iterator[tuple[str, Gallery]]:
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     if "shown/pixels" not in arrays:  # no image had a prediction
         return
-    width, height = mosaic_size(*members_shape(arrays))
-    draw = partial(draw_members, tensors=arrays, classes=classes)
     count = len(arrays["shown/maps"])
-    yield studio.panel(
-        draw, f"{title}: images by the first {count} members, and all of them", width=width, height=height
-    )
-    width, height = mosaic_size(*aggregations_shape(arrays))
-    draw_ways = partial(draw_aggregations, tensors=arrays, classes=classes)
-    yield studio.panel(draw_ways, f"{title}: images by ways to aggregate", width=width, height=height)
-    if "shown/rows" in arrays:
-        draw_sure = partial(draw_regions, tensors=arrays)
+    label = f"{title}: images by the first {count} members, and all of them"
+    yield label, members_gallery(studio, arrays, classes, label)
+    label = f"{title}: images by ways to aggregate"
+    yield label, ways_gallery(studio, arrays, classes, label)
+    if "rotated/pixels" in arrays:
+        label = f"{title}: images rotated by {int(arrays['rotated/degrees'])} degrees, by the same members"
+        yield label, members_gallery(studio, arrays, classes, label, "rotated")
+
+
+def _regions(studio: Studio, tensors: Mapping[str, Any], title: str) -> Iterator[Picture]:
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    if "shown/rows" in arrays and "shown/pixels" in arrays:
+        draw = partial(draw_regions, tensors=arrays)
         label = f"{title}: how sure the members are which region matters more"
         width, height = regions_size(arrays)
-        yield studio.panel(draw_sure, label, width=width, height=height)
-    if "rotated/pixels" in arrays:
-        width, height = mosaic_size(*members_shape(arrays, "rotated"))
-        draw_turned = partial(draw_members, tensors=arrays, classes=classes, prefix="rotated")
-        label = f"{title}: images rotated by {int(arrays['rotated/degrees'])} degrees, by the same members"
-        yield studio.panel(draw_turned, label, width=width, height=height)
+        yield studio.panel(draw, label, width=width, height=height)
 
 
 def _angles(studio: Studio, tensors: Mapping[str, Any], title: str) -> Iterator[Picture]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.figures.words import task_label
 from orchestrator.report.findings import Findings
+from orchestrator.report.stages import first_stages
 from orchestrator.report.text import seconds_text, some_names
 from trainables.spec import SPLITS, PosthocSpec, from_plain
 
@@ -45,10 +46,11 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Seconds of a stage over the sweep: in all, and how many results went through it."""
+    """Seconds of a step over the sweep: in all as text and as a number, and how many results went through it."""
 
     name: str
     total: str
+    sort: float
     results: int
 
 
@@ -70,8 +72,11 @@ def failures(findings: Findings) -> list[Failure]:
 
 
 def stages(findings: Findings) -> list[Stage]:
-    """Seconds by stage, each result counted once."""
+    """Seconds by step of each stage, each result counted once."""
     seconds: dict[str, list[float]] = defaultdict(list)
+    for first in first_stages(findings):
+        for step in sorted({step for report in first.reports for step in report.seconds}):
+            seconds[f"first/{step}"].append(sum(report.seconds.get(step, 0.0) for report in first.reports))
     for row in {row.key: row for row in findings.results}.values():
         for stage, value in row.seconds.items():
             if not stage.endswith("/total"):
@@ -81,7 +86,7 @@ def stages(findings: Findings) -> list[Stage]:
         if one_pass is not None:
             seconds["fit/one pass over all splits"].append(one_pass)
     return [
-        Stage(name=_stage_name(name), total=seconds_text(sum(all_)), results=len(all_))
+        Stage(name=_stage_name(name), total=seconds_text(sum(all_)), sort=sum(all_), results=len(all_))
         for name, all_ in seconds.items()
     ]
 
@@ -124,4 +129,5 @@ def _task_name(plain: Mapping[str, Any]) -> str:
 
 def _stage_name(name: str) -> str:
     task, _, stage = name.partition("/")
-    return f"{'training' if task == 'fit' else task_label(task)}: {stage.replace('_', ' ')}"
+    trained = {"fit": "training", "first": "training, first stage"}
+    return f"{trained.get(task) or task_label(task)}: {stage.replace('_', ' ')}"

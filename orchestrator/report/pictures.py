@@ -18,10 +18,12 @@ from orchestrator.figures.search import Draw, Parameter, draw_parameter, draw_se
 from orchestrator.figures.words import metric_label, task_label
 from orchestrator.report.columns import shown_laplace
 from orchestrator.report.findings import Findings
+from orchestrator.report.stages import first_stages
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+    from orchestrator.storage.ledger import Row
     from trainables.multilabel import AnyPredictions
 
 MOST_PARAMETERS = 8
@@ -41,6 +43,11 @@ class Studio:
 
     def __init__(self) -> None:
         self._numbers = count()
+        self._galleries = count()
+
+    def gallery(self) -> str:
+        """A name for a gallery."""
+        return f"gallery-{next(self._galleries)}"
 
     def panel(
         self, draw: Callable[[FigureBase], None], label: str, *, width: float = 4.4, height: float = 3.1
@@ -51,15 +58,27 @@ class Studio:
         return Picture(svg=inline_svg(figure, name=f"figure-{next(self._numbers)}", label=label), label=label)
 
 
-def learning_pictures(findings: Findings, studio: Studio) -> list[Picture]:
-    """Training loss, NLL and accuracy on val by epoch; empty before the first epoch."""
-    if not any(row.reports for row in findings.rows):
-        return []
+def learning_pictures(findings: Findings, studio: Studio) -> list[tuple[str, list[Picture]]]:
+    """Training loss, NLL and accuracy on val by epoch, with the name of the stage where there are two of them.
+
+    Empty before the first epoch.
+    """
+    firsts = first_stages(findings)
+    titles = ("First stage", "Second stage") if firsts else ("", "")
+    return [
+        (title, _curves_of(findings, studio, rows, title))
+        for title, rows in zip(titles, (firsts, findings.rows), strict=True)
+        if any(row.reports for row in rows)
+    ]
+
+
+def _curves_of(findings: Findings, studio: Studio, rows: Sequence[Row], title: str) -> list[Picture]:
     best = findings.best.name if findings.best else None
     pictures = []
     for metric in SHOWN:
-        draw = partial(draw_learning_curves, rows=findings.rows, metric=metric, best=best)
-        pictures.append(studio.panel(draw, f"{metric_label(metric)} by epoch, a line a trial"))
+        draw = partial(draw_learning_curves, rows=rows, metric=metric, best=best)
+        label = f"{metric_label(metric)} by epoch, a line a trial"
+        pictures.append(studio.panel(draw, f"{title}: {label}" if title else label))
     return pictures
 
 

@@ -12,7 +12,10 @@ from orchestrator.report.findings import Findings
 from orchestrator.report.text import some_names
 from orchestrator.results import network_tasks, undefined_tasks
 
-TWO_STAGES = "Trained in two stages: epochs, curves and seconds here are those of the second one."
+TWO_STAGES = (
+    "Trained in two stages: epochs and seconds in the tables are those of the second one. The curves of both are in Search, the "
+    "seconds of both in Origin."
+)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 

@@ -1,79 +1,64 @@
-"""Explained radiographs as layers that a page shows sharp at any size: image, map, outline of the true lesion."""
+"""The radiographs of an AOPC task with their maps, and what is known about each of them."""
 
 from __future__ import annotations
 
-import base64
-import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from orchestrator.figures.saliency import Explained, explained_images, heat_colours, outlines
+from orchestrator.figures.saliency import Explained, explained_images, heat_colours
+from orchestrator.figures.words import explainer_label
+from orchestrator.report.about_images import AboutImages, area_facts
 from orchestrator.report.findings import Findings
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-LARGEST_SIDE = 320
+from orchestrator.report.gallery import Facts, Gallery, Outline, Slide, View, outline, picture_uri, said
+from orchestrator.report.pictures import Studio
+from orchestrator.results import ResultRow
+from trainables.spec import Aopc
 
 
-@dataclass(frozen=True, kw_only=True)
-class SaliencyTile:
-    """One explained image.
-
-    Attributes:
-        target, predicted: names of the classes.
-        is_right: whether they are the same.
-        width, height: of the picture, in its own pixels.
-        image, heat: PNG files as data URIs.
-        outline: SVG path around the true lesion; empty where it is not known, or there is none.
-    """
-
-    target: str
-    predicted: str
-    is_right: bool
-    width: int
-    height: int
-    image: str
-    heat: str
-    outline: str
-
-
-def saliency_tiles(findings: Findings, task: str) -> list[SaliencyTile]:
+def saliency_gallery(findings: Findings, studio: Studio, task: Aopc) -> Gallery | None:
     """The gallery of an AOPC task, of the best network; of another one as long as that has none."""
     for row in findings.networks:
-        tensors = findings.tensors(row.results.get(task))
-        images = list(explained_images(tensors, findings.classes(row.key)))
-        if images:
-            return [_tile(image) for image in images]
-    return []
+        tensors = findings.tensors(row.results.get(task.name))
+        slides = tuple(_slides(findings, row, task, tensors))
+        if slides:
+            method = explainer_label(task.explainer)
+            return Gallery(name=studio.gallery(), title=f"{method} of {row.name}", slides=slides)
+    return None
 
 
-def _tile(image: Explained) -> SaliencyTile:
-    height, width = image.pixels.shape
-    lines = outlines(image.mask) if image.mask is not None else []
-    return SaliencyTile(
-        target=image.target,
-        predicted=image.predicted,
-        is_right=image.is_right,
-        width=width,
-        height=height,
-        image=data_uri(image.pixels),
-        heat=data_uri(heat_colours(image.heat)),
-        outline=" ".join(_path(line) for line in lines),
+def _slides(findings: Findings, row: ResultRow, task: Aopc, tensors: Mapping[str, Any]) -> Iterator[Slide]:
+    about = AboutImages(findings, row, task.split)
+    images = list(explained_images(tensors, about.classes))
+    rows = tensors.get("gallery/rows")
+    lungs = about.lungs(rows.numpy()) if rows is not None and images else None
+    for place, image in enumerate(images):
+        facts = _facts(about, tensors, place, int(rows[place]), image) if rows is not None else _untold(image)
+        yield Slide(
+            target=image.target,
+            predicted=image.predicted,
+            said=said(image.is_right),
+            width=image.pixels.shape[1],
+            height=image.pixels.shape[0],
+            uri=picture_uri(image.pixels),
+            views=(View(name=explainer_label(task.explainer), uri=picture_uri(heat_colours(image.heat))),),
+            lines=(*_lesion(image), *outline("lungs", None if lungs is None else lungs[place])),
+            facts=facts,
+        )
+
+
+def _facts(about: AboutImages, tensors: Mapping[str, Any], place: int, row: int, image: Explained) -> Facts:
+    target, predicted = (int(tensors[f"gallery/{name}"][place]) for name in ("targets", "predicted"))
+    return (*about.facts(row, target, predicted), *area_facts(tensors, row, is_right=image.is_right))
+
+
+def _untold(image: Explained) -> Facts:
+    """Of a result that does not say which images it shows."""
+    return (
+        ("True class", image.target),
+        ("Predicted", image.predicted),
+        ("Probability", "the result does not say which image of the split this is"),
     )
 
 
-def _path(line: NDArray[np.float64]) -> str:
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) + "Z"
-
-
-def data_uri(pixels: NDArray[Any], largest_side: int = LARGEST_SIDE) -> str:
-    """Grey or coloured pixels as a PNG file for a page; a larger picture is reduced to that side."""
-    from PIL import Image
-
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((largest_side, largest_side))
-    buffer = io.BytesIO()
-    picture.save(buffer, format="png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _lesion(image: Explained) -> tuple[Outline, ...]:
+    return outline("lesion", image.mask)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.report.columns import Column, columns_of
 from orchestrator.report.findings import Findings
+from orchestrator.report.intervals import Interval, accuracy_intervals
 from orchestrator.report.summary import pareto_front
 from orchestrator.report.text import DASH, number_text, short_text
 from orchestrator.results import ResultRow
@@ -14,10 +15,14 @@ from orchestrator.results import ResultRow
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What is shown, and what the table is sorted by (empty: last)."""
+    """What is shown, and what the table is sorted by (empty: last).
+
+    `note` stands below it: its 95 % interval.
+    """
 
     text: str
     sort: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +73,7 @@ def table_rows(findings: Findings) -> list[TableRow]:
         else set()
     )
     reasons = {row.name: row.reason for row in findings.rows}
+    sure = accuracy_intervals(findings, findings.results)
     return [
         TableRow(
             name=row.name,
@@ -75,7 +81,7 @@ def table_rows(findings: Findings) -> list[TableRow]:
             state=row.state,
             reason=_reason(row, reasons.get(row.name, "")),
             epochs=row.epochs,
-            cells=tuple(_cell(column, row) for column in columns),
+            cells=tuple(_cell(column, row, sure.get(row.key)) for column in columns),
             params=tuple((name, short_text(value)) for name, value in row.params.items()),
             is_best=row.name in best,
             on_front=row.name in front,
@@ -93,13 +99,15 @@ def _title(column: Column) -> str:
     return "ECE → temp." if column.title == "ECE temp." else column.title
 
 
-def _cell(column: Column, row: ResultRow) -> Cell:
+def _cell(column: Column, row: ResultRow, sure: Interval | None) -> Cell:
     value = column.value(row)
     text = number_text(value, column.digits)
     if column.title == "ECE temp.":
         before = number_text(row.metrics.get("test/ece"))
         text = DASH if before == DASH == text else f"{before} → {text}"
-    return Cell(text=text, sort="" if value is None or not math.isfinite(value) else repr(float(value)))
+    sort = "" if value is None or not math.isfinite(value) else repr(float(value))
+    note = f"{sure.low:.3f}–{sure.high:.3f}" if sure is not None and column.title == "Accuracy" and sort else ""
+    return Cell(text=text, sort=sort, note=note)
 
 
 def _reason(row: ResultRow, reason: str) -> str:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.figures.words import metric_label
 from orchestrator.report import origin, pictures
-from orchestrator.report.aims import front_pictures, importance_pictures
-from orchestrator.report.attentive import attentive_tiles
+from orchestrator.report.aims import LEAST_TRIALS, front_pictures, importance_pictures
+from orchestrator.report.attentive import attentive_gallery
 from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
 from orchestrator.report.comparison import area_comparison, compared_by, grid_comparison, overlays
+from orchestrator.report.effort import effort_lines
 from orchestrator.report.ensembles import ensemble_entries
 from orchestrator.report.explained import explained_tasks
 from orchestrator.report.findings import Findings, gather
@@ -99,6 +100,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "statistics": statistics_of(findings, studio),
         "learning": pictures.learning_pictures(findings, studio),
         "search": pictures.search_pictures(findings, studio),
+        "least_trials": LEAST_TRIALS,
         "importance": importance_pictures(findings, studio),
         "fronts": front_pictures(findings, studio),
         "parallel": pictures.parallel_picture(findings, studio),
@@ -107,15 +109,16 @@ def content(findings: Findings) -> dict[str, Any]:
         "member_maps": maps_entries(findings, studio),
         "areas": area_comparison(findings, studio),
         "compared_by": compared_by(findings),
-        "grid": grid_comparison(findings),
-        "overlays": overlays(findings),
-        "attentive": attentive_tiles(findings),
+        "grid": grid_comparison(findings, studio),
+        "overlays": overlays(findings, studio),
+        "attentive": attentive_gallery(findings, studio),
         "by_class": by_class(findings),
         "best": findings.best,
         "data": origin.data_counts(findings),
         "remarks": remarks_of(findings),
         "failures": origin.failures(findings),
         "stages": origin.stages(findings),
+        "efforts": effort_lines(findings),
         "versions": origin.versions(findings),
         "devices": origin.devices(findings),
         "results": findings.results,

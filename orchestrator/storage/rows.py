@@ -25,6 +25,7 @@ class Report:
         seconds: by stage.
         time: when it was computed, seconds since 1970.
         micro_batches: parts that its batches were cut into because memory ran out; 1 for whole ones.
+        worker: what computed it, see `orchestrator.provenance.worker`; empty where nobody wrote it down.
     """
 
     epoch: int
@@ -34,6 +35,7 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     time: float = 0.0
     micro_batches: int = 1
+    worker: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -97,6 +97,7 @@ def job_of(row: Row, sweep: Sweep, storage: Storage, *, until: int = 0, keep_eve
         storage=str(storage),
         threads=sweep.resources.cpus,
         workers=sweep.resources.workers,
+        gpus=sweep.resources.gpus,
         memory_gb=sweep.resources.memory_gb,
         weights_folder=named_folder(weights_folder()),
         schedules=row.kind == "trial",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ray.tune import Callback
@@ -46,7 +47,7 @@ class SourceSearcher(Searcher):  # type: ignore[misc]
                 return None
             chosen = self._again.first(job)
         self._live.add(trial_id)
-        return {"job": chosen.job.to_plain(), "metric": self._followed, "gpus": chosen.gpus}
+        return {"job": replace(chosen.job, gpus=chosen.gpus).to_plain(), "metric": self._followed, "gpus": chosen.gpus}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A place is free."""

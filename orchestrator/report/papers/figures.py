@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from orchestrator.figures.epochs import draw_by_epoch
+from orchestrator.report.gallery import picture_uri
 from orchestrator.report.papers.measured import Measured
 from orchestrator.report.pictures import Picture, Studio
-from orchestrator.report.saliency import data_uri
+from orchestrator.report.stages import first_reports
 from orchestrator.results import ResultRow
 
 MOST_SAMPLES, A_CLASS = 12, 2
@@ -52,21 +53,27 @@ def samples(measured: Measured) -> tuple[tuple[str, str], ...]:
     targets, is_known = gallery_targets(images.targets, np.zeros(len(images), np.int64))
     wanted = min(MOST_SAMPLES, A_CLASS * len(network.classes))
     rows = in_turn_of_classes(np.arange(len(images))[is_known], targets)[:wanted]
-    return tuple((data_uri(np.array(images.pixels[row]), SAMPLE_SIDE), network.classes[targets[row]]) for row in rows)
+    return tuple(
+        (picture_uri(np.array(images.pixels[row]), SAMPLE_SIDE), network.classes[targets[row]]) for row in rows
+    )
 
 
 def by_epoch(
     measured: Measured, studio: Studio, row: ResultRow | None, metrics: Mapping[str, str], title: str, y: str
 ) -> tuple[Picture, ...]:
-    """Metrics of one trial by epoch, a line a metric, named as given."""
-    reports = reports_of(measured, row)
+    """Metrics of one trial by epoch, a line a metric, named as given; of two stages one after the other."""
+    first, reports = _first_stage(measured, row), reports_of(measured, row)
+    reports = [*first, *reports]
     lines = {name: [each.get(metric, math.nan) for each in reports] for metric, name in metrics.items()}
     lines = {name: values for name, values in lines.items() if any(map(math.isfinite, values))}
     if not lines:
         return ()
     ledger_row = next(each for each in measured.findings.rows if row is not None and each.name == row.name)
     kept = ledger_row.best.epoch if ledger_row.best is not None else None
-    draw = partial(draw_by_epoch, lines=lines, title=title, y=y, kept=kept)
+    kept = None if kept is None else kept + len(first)
+    draw = partial(
+        draw_by_epoch, lines=lines, title=title, y=y, kept=kept, second_from=len(first) + 1 if first else None
+    )
     return (studio.panel(draw, f"{title}: {', '.join(lines)} by epoch", width=4.6, height=3.4),)
 
 
@@ -89,3 +96,8 @@ def reports_of(measured: Measured, row: ResultRow | None) -> list[Mapping[str, f
     """Metrics by epoch of a trial."""
     found = (each for each in measured.findings.rows if row is not None and each.name == row.name)
     return [report.metrics for each in found for report in each.reports]
+
+
+def _first_stage(measured: Measured, row: ResultRow | None) -> list[Mapping[str, float]]:
+    found = (each for each in measured.findings.rows if row is not None and each.name == row.name)
+    return [report.metrics for each in found for report in first_reports(measured.findings, each)]
