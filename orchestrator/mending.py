@@ -1,4 +1,4 @@
-"""Artifacts whose files have changed since they were committed: found by their hashes, taken back, computed anew."""
+"""Artifacts whose files have changed or gone since they were committed: found, taken back, computed anew."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from orchestrator.storage.store import MissingArtifact, Store
 def damaged_keys(store: Store, ledger: Ledger) -> Iterator[str]:
     """Keys of a sweep's artifacts, and of the epochs of its chains, with a file of another content than was committed.
 
-    Reads every byte, so it takes as long as the disk needs for that. Missing files are no damage: what lacks one is not there.
+    Reads every byte, so it takes as long as the disk needs for that. Missing files are damage to the network of a completed
+    trial alone: any other artifact without one is not there, and computed when it is wanted.
     """
+    lost = {row.key for row in ledger.rows() if row.state == "completed" and not store.exists(row.key)}
     chains = [chain for row in ledger.rows() for chain in row.chains]
     steps = [step for chain in dict.fromkeys(chains) for step in store.steps(chain)]
     for key in [*sorted(used_keys(store, ledger) - set(chains)), *steps]:
         try:
-            if store.damaged(key):
+            if key in lost or store.damaged(key):
                 yield key
         except MissingArtifact:
             continue

@@ -32,7 +32,7 @@ def epochs_to_come(rows: Sequence[Row], *, trials: int, members: int) -> float:
     """
     if not rows:
         return 0.0
-    running = sum(max(0, planned_epochs(row) - len(row.reports)) for row in rows if row.state == "running")
+    running = sum(max(0, planned_epochs(row) - row.born - len(row.reports)) for row in rows if row.state == "running")
     ended = [len(row.reports) for row in rows if row.kind == "trial" and row.state in ("completed", "stopped")]
     longest = max(map(planned_epochs, rows))
     each = sum(ended) / len(ended) if ended else longest

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.counts import generations_of, trial_counts
 from orchestrator.gpu_use import GpuWatch, gpu_text
 from orchestrator.pace import duration_text, planned_epochs, seconds_left
 from orchestrator.progress_json import ProgressJson
@@ -114,18 +115,23 @@ class Progress:
     def _headline(self, rows: list[Row]) -> Text:
         assert self._driver is not None
         assert self._reconciler is not None
-        trials = [row for row in rows if row.kind == "trial"]
-        counts = ", ".join(
-            f"{sum(row.state == state for row in trials)} {state}"
-            for state in COLOURS
-            if any(r.state == state for r in trials)
-        )
         queue = self._reconciler
         failed = f", {len(queue.failed)} failed" if queue.failed else ""
         return Text(
-            f"{self._name}: {len(trials)} of {self._driver.sweep.trials} trials ({counts}); post-hoc: {len(queue.done)} done, "
+            f"{self._name}: {self._counts(rows)}; post-hoc: {len(queue.done)} done, "
             f"{len(queue.pending)} queued{failed}; {self._clock()}{self._left(rows)}{f'; {self._note}' if self._note else ''}"
         )
+
+    def _counts(self, rows: list[Row]) -> str:
+        """How many trials there are, or how far the population is."""
+        assert self._driver is not None
+        interval, wanted = self._driver.interval, self._driver.sweep.trials
+        states = [row.state for row in rows if row.kind == "trial"]
+        counts = trial_counts(states, wanted=wanted, population=interval > 0)
+        told = ", ".join(f"{counts[state]} {state}" for state in COLOURS if counts[state])
+        if generations := generations_of(rows, interval=interval, wanted=wanted):
+            return f"{sum(counts.values())} of {wanted} members ({told}), {generations.told()}"
+        return f"{len(states)} of {wanted} trials ({told})"
 
     def _left(self, rows: list[Row]) -> str:
         """What is left, and how busy the GPUs are, as far as it can be said."""

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
+from orchestrator.counts import generations_of, trial_counts
 from orchestrator.gpu_use import GpuWatch
 from orchestrator.pace import planned_epochs, seconds_left
 
@@ -79,10 +80,13 @@ class ProgressJson:
     def _summary(self, driver: SweepDriver, reconciler: Reconciler) -> dict[str, Any]:
         sweep, rows = driver.sweep, list(driver.rows.values())
         trials = [row.state for row in rows if row.kind == "trial"]
+        counts = trial_counts(trials, wanted=sweep.trials, population=driver.interval > 0)
+        generations = generations_of(rows, interval=driver.interval, wanted=sweep.trials)
         now = time.time()
         left = seconds_left(rows, trials=sweep.trials, members=sweep.member_seeds, since=self._since, now=now)
         return {
-            "trials": {"wanted": sweep.trials, **{state: trials.count(state) for state in sorted(set(trials))}},
+            "trials": {"wanted": sweep.trials, **{state: count for state, count in counts.items() if count}},
+            **({"population": vars(generations)} if generations else {}),
             "posthoc": _queue(reconciler),
             "seconds_left": None if left is None else round(left, 1),
             "gpus": [vars(each) for each in self._gpus()],

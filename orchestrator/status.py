@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from orchestrator.counts import generations_of, interval_of, trial_counts
 from orchestrator.member_maps import wanted_maps
 from orchestrator.results import baselines_of, network_tasks, tasks_of, wanted_tasks
 from orchestrator.storage.ledger import Ledger, Row
@@ -15,16 +17,19 @@ def sweep_status(ledger: Ledger) -> dict[str, Any]:
     """The JSON of `orchestrator status` for one sweep."""
     definition = ledger.definition()
     rows = ledger.rows()
-    trials = [row for row in rows if row.kind == "trial"]
+    trials = [row.state for row in rows if row.kind == "trial"]
     state = ledger.state()
-    counts = {name: sum(row.state == name for row in trials) for name in ("running", "completed", "stopped", "failed")}
+    interval, wanted = interval_of(definition), definition["trials"]
+    generations = generations_of(rows, interval=interval, wanted=wanted)
+    counts = trial_counts(trials, wanted=wanted, population=interval > 0)
     if state != "running":
         counts["running"] = 0  # nobody runs them now
     return {
         "name": ledger.name,
         "space": definition["space"],
         "state": state,
-        "trials": {"wanted": definition["trials"], **counts},
+        "trials": {"wanted": wanted, **counts},
+        **({"population": asdict(generations)} if generations else {}),
         "posthoc": _posthoc(definition, ledger, rows, Store(ledger.storage)),
         "storage": str(ledger.storage),
         "updated": ledger.updated(),

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.chain import step_name
+from orchestrator.counts import interval_of
 from orchestrator.storage.ledger import Ledger, Report, Row
 from orchestrator.storage.store import Store
-from search_spaces.schedulers import Pbt
 from trainables.spec import TrialSpec, from_plain
 from trainables.spec.files import OPTIMIZER, WEIGHTS
 
@@ -52,8 +52,7 @@ class Uses:
 
     def add(self, definition: dict[str, Any], rows: Iterable[Row], *, foreign: bool) -> None:
         """Take a sweep's rows in."""
-        scheduler = definition.get("scheduler") or {}
-        interval = int(scheduler.get("interval", Pbt.interval)) if scheduler.get("kind") == "pbt" else 0
+        interval = interval_of(definition)
         for row in rows:
             self.parents |= {row.parent} if row.parent else set()
             for chain in row.chains:

@@ -8,6 +8,7 @@ import click
 
 from orchestrator.cli.completing import sweep_names
 from orchestrator.cli.options import find_sweep, json_option, print_json, storage_option
+from orchestrator.counts import Generations
 from orchestrator.storage.address import Storage
 from orchestrator.storage.ledger import Ledger, ledgers
 
@@ -34,10 +35,16 @@ def command(sweep: str | None, storage: Storage, as_json: bool) -> None:
 def _tell(status: dict[str, Any], ledger: Ledger) -> None:
     trials, posthoc = status["trials"], status["posthoc"]
     click.echo(f"{status['name']}: {status['state']}")
-    click.echo(
-        f"  trials: {trials['completed']} completed, {trials['stopped']} stopped, {trials['failed']} failed, "
-        f"{trials['running']} running, of {trials['wanted']}"
-    )
+    if population := status.get("population"):
+        click.echo(
+            f"  population: {trials['completed']} completed, {trials['failed']} failed, {trials['running']} running, "
+            f"of {trials['wanted']} members; {Generations(**population).told()}"
+        )
+    else:
+        click.echo(
+            f"  trials: {trials['completed']} completed, {trials['stopped']} stopped, {trials['failed']} failed, "
+            f"{trials['running']} running, of {trials['wanted']}"
+        )
     click.echo(f"  post-hoc: {posthoc['done']} done, {posthoc['failed']} failed, of {posthoc['wanted']}")
     for failure in ledger.failures().values():
         click.echo(

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.doctor.findings import Checked, Finding, Node
 from orchestrator.doctor.probe import Token, as_node
+from orchestrator.storage.address import is_bucket
 
 CLOCK_SECONDS = 5.0
 
@@ -59,7 +60,7 @@ def _judged(mine: Mapping[str, Any], token: Token, answer: Answer) -> Node:
     node = as_node({**answer.told, "node": answer.node})
     facts = node.facts
     further = [
-        *_storage(token, facts),
+        *_storage(token, node),
         *_versions(mine, facts),
         *_clock(answer),
         *_devices(answer, facts),
@@ -83,12 +84,18 @@ def _silent(answer: Answer) -> Finding:
     )
 
 
-def _storage(token: Token, facts: Mapping[str, Any]) -> list[Finding]:
-    if not token.content or facts.get("token") == token.content:
+def _storage(token: Token, node: Node) -> list[Finding]:
+    seen = node.facts.get("token")
+    if not token.content or seen == token.content:
         return []
-    there = "another file" if facts.get("token") else "nothing"
+    in_bucket = is_bucket(token.path)
+    if in_bucket and any(finding.kind == "storage" for finding in node.findings):
+        return []  # it does not reach the bucket at all, which is told
+    there = "another file" if seen else "nothing"
     message = f"What the driver wrote to {token.path} is not there: this node sees {there}. It has another storage."
     remedy = "Mount the same file system under the same path on every node, or name one that all see with --storage."
+    if in_bucket:
+        remedy = "Give every node the same AWS_ENDPOINT_URL_S3 and credentials of the same account."
     return [Finding(kind="storage", message=message, remedy=remedy)]
 
 

@@ -36,7 +36,7 @@ class Token:
     """A file, or an object of a bucket, with a random content, written by the driver where the storage is.
 
     Attributes:
-        path: of the file, as the driver sees it, or the name of the object.
+        path: of the file, as the driver sees it, or the address of the object; empty if it could not be written.
         content: what every node must read there.
     """
 
@@ -46,26 +46,20 @@ class Token:
 
 @contextmanager
 def written_token(storage: Storage) -> Iterator[Token]:
-    """Write one for the time of an examination; no folder is made for it."""
-    content = secrets.token_hex(16)
-    if is_bucket(storage):
-        bucket, name = place_of(storage), f"doctor-token-{secrets.token_hex(4)}"
-        try:
-            bucket.write(name, content)
-            yield Token(path=name, content=content)
-        finally:
-            with suppress(StorageError, OSError):
-                bucket.remove(name)
-        return
-    path = nearest_folder(Path(storage)) / f".doctor-token-{secrets.token_hex(4)}"
+    """Write one for the time of an examination; no folder is made for it. Where that fails the storage's check tells why."""
+    name, content = f".doctor-token-{secrets.token_hex(4)}", secrets.token_hex(16)
+    bucket = place_of(storage) if is_bucket(storage) else None
+    path = bucket.where(name) if bucket else str(nearest_folder(Path(storage)) / name)
+    token = Token(path=path, content=content)
     try:
-        path.write_text(content)
-        yield Token(path=str(path), content=content)
-    except PermissionError:  # the check of the storage tells it
-        yield Token(path="", content="")
+        bucket.write(name, content) if bucket else Path(path).write_text(content)
+    except (StorageError, OSError):
+        token = Token(path="", content="")
+    try:
+        yield token
     finally:
-        with suppress(OSError):
-            path.unlink()
+        with suppress(StorageError, OSError):
+            bucket.remove(name) if bucket else Path(path).unlink()
 
 
 def probe(storage: str, token: Token) -> dict[str, Any]:
@@ -131,8 +125,10 @@ def as_node(plain: dict[str, Any]) -> Node:
     )
 
 
-def _read(storage: Storage, name: str) -> str:
+def _read(storage: Storage, path: str) -> str:
+    if not path:
+        return ""
     try:
-        return place_of(storage).read(name) if is_bucket(storage) else Path(name).read_text()
+        return place_of(storage).read(path.rsplit("/", 1)[-1]) if is_bucket(storage) else Path(path).read_text()
     except (OSError, StorageError):
         return ""

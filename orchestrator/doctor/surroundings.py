@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from orchestrator.counts import interval_of, trial_counts
 from orchestrator.doctor.findings import Checked, Finding
 from orchestrator.errors import StorageError, TrackingError
 from orchestrator.storage.address import Storage
@@ -58,10 +59,12 @@ def check_sweeps(storage: Storage) -> Checked:
 
 def _notes(ledger: Ledger) -> list[str]:
     state, definition = ledger.state(), ledger.definition()
-    complete = sum(row.kind == "trial" and row.state != "running" for row in ledger.rows())
+    trials, interval = [row.state for row in ledger.rows() if row.kind == "trial"], interval_of(definition)
+    counts = trial_counts(trials, wanted=definition["trials"], population=interval > 0)
+    over = sum(counts.values()) - counts["running"]
     notes = []
     if state in ("interrupted", "failed"):
-        told = f"{complete} of {definition['trials']} trials are over"
+        told = f"{over} of {definition['trials']} {'members' if interval else 'trials'} are over"
         notes.append(f"The sweep {ledger.name} is {state}: {told}. The command that started it goes on with it.")
     if state != "running" and (why := pending(ledger)):
         notes.append(f"The tracking server lacks runs of {ledger.name}; its next start sends them. {why}")

@@ -128,9 +128,13 @@ def named(store: Store, ledger: Ledger, name: str) -> Chosen:
             return each
     for row in ledger.rows():
         if name in (row.name, row.key):
-            why = f"is {row.state}" if row.state != "completed" else "has lost its files"
+            if row.state == "completed":
+                raise ValueError(
+                    f"--with {name}: {row.name} has lost its files. `orchestrator audit {ledger.name} --mend`, and the sweep's "
+                    "next start makes them anew; or take another network."
+                )
             raise ValueError(
-                f"--with {name}: {row.name} {why}, and only a completed network predicts. Take another one."
+                f"--with {name}: {row.name} is {row.state}, and only a completed network predicts. Take another one."
             )
     if name in _of_results(ledger):
         raise ValueError(

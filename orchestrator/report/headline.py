@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.counts import copies_told, interval_of, trial_counts
 from orchestrator.figures.words import metric_label
 from orchestrator.report.findings import Findings
 from orchestrator.report.intervals import accuracy_interval
 from orchestrator.report.summary import pareto_front
 from orchestrator.report.text import DASH, number_text, percent_text, plural
 from orchestrator.results import ResultRow
+
+SHOWN = ("completed", "stopped", "failed", "running")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +27,14 @@ class Tile:
 
 def progress_text(findings: Findings) -> str:
     """How many trials ended in which way."""
-    trials = [row for row in findings.results if row.kind == "trial"]
-    counts = {
-        state: sum(row.state == state for row in trials) for state in ("completed", "stopped", "failed", "running")
-    }
-    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none started"
-    return f"{len(trials)} of {plural(findings.definition['trials'], 'trial')} drawn: {told}."
+    states = [row.state for row in findings.results if row.kind == "trial"]
+    wanted, population = findings.definition["trials"], interval_of(findings.definition) > 0
+    counts = trial_counts(states, wanted=wanted, population=population)
+    told = ", ".join(f"{counts[state]} {state}" for state in SHOWN if counts[state]) or "none started"
+    if population:
+        copies = max(0, len(states) - wanted)
+        return f"A population of {wanted}: {told}; {copies_told(copies)}."
+    return f"{len(states)} of {plural(wanted, 'trial')} drawn: {told}."
 
 
 def sentences(findings: Findings) -> list[str]:

@@ -25,12 +25,20 @@ def write_once(path: Path, text: str) -> bool:
             os.fsync(file.fileno())
         os.link(draft, path)
     except FileExistsError:
-        return False
+        return _is_linked(draft, path)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error}. Free the disk or choose --storage.") from error
     finally:
         draft.unlink(missing_ok=True)
     return True
+
+
+def _is_linked(draft: Path, path: Path) -> bool:
+    """Whether the link is this writer's own: where NFS loses an answer it asks again, and is told that there is a file."""
+    try:
+        return draft.samefile(path)
+    except FileNotFoundError:
+        return False
 
 
 def replace(path: Path, text: str) -> None:

@@ -95,6 +95,11 @@ class Row:
         return content_key("network", version=VERSIONS["fit"], settings=settings, inputs=[self.fit_key])
 
     @property
+    def born(self) -> int:
+        """The epoch of its parent that a copy in a population goes on from; 0 of a row that begins."""
+        return int(self.parent.rsplit("-", 1)[1]) if self.parent else 0
+
+    @property
     def chains(self) -> list[str]:
         """Keys of the chains of epochs behind the network, the first stage's before its own."""
         return [key for key in (self.first_fit_key, self.fit_key) if key]

@@ -84,6 +84,11 @@ class SweepDriver:
         """The objective that names the best trial."""
         return self.sweep.objectives[0]
 
+    @property
+    def interval(self) -> int:
+        """Epochs between two comparisons of a population; 0 of another sweep."""
+        return self._population.interval if self._population else 0
+
     def scheduling(self) -> Scheduling:
         """What the executor's scheduler needs to know."""
         objective = self.first_objective

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
+from orchestrator.errors import MachineError
 from orchestrator.storage.ledger import Ledger
 from search_spaces.overrides import Overrides
 from search_spaces.study import Study
@@ -37,3 +40,34 @@ def keep_widened(ledger: Ledger, study: Study) -> None:
             if row.kind == "trial" and row.number in study.widened:
                 row.distributions = study.widened[row.number]
                 ledger.write_row(row)
+
+
+class AsItWas(AbstractContextManager[None]):
+    """Takes back what a start has changed of an existing sweep if it finds no machine that it can run on.
+
+    Else an extension that asks for more than there is would stand half made: with its trials, and no way back to fewer.
+
+    Args:
+        ledger: of the sweep, whose lock is held.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._definition = ledger.definition() if ledger.exists() else None
+        self._distributions = {row.name: row.distributions for row in ledger.rows()}
+        self._outcome = ledger.noted("outcome.json")
+
+    def runs(self) -> None:
+        """There is a machine: what has changed stays."""
+        self._definition = None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._definition is None or not isinstance(error, MachineError):
+            return
+        self._ledger.write_definition(self._definition)
+        for row in self._ledger.rows():
+            if row.distributions != self._distributions.get(row.name, row.distributions):
+                row.distributions = self._distributions[row.name]
+                self._ledger.write_row(row)
+        if self._outcome and json.loads(self._outcome).get("state") == "finished":
+            self._ledger.note("outcome.json", self._outcome)

@@ -13,7 +13,7 @@ from orchestrator.storage.ledger import Ledger, SweepState
 from orchestrator.storage.store import Store
 from orchestrator.sweep.definition import define, require_same, settle
 from orchestrator.sweep.driver import SweepDriver
-from orchestrator.sweep.extensions import extended, keep_widened
+from orchestrator.sweep.extensions import AsItWas, extended, keep_widened
 from orchestrator.sweep.interrupts import Interrupts
 from orchestrator.sweep.labels import without_class_tasks
 from orchestrator.sweep.preparation import Preparation
@@ -157,7 +157,7 @@ def run_sweep(
         require_same(ledger, wanted)
         past = past_trials(ledger.rows(), launch.sweep.objectives)
         study = launch.study(past)  # refuses a space that has changed since
-        is_new = not ledger.exists()
+        is_new, as_it_was = not ledger.exists(), AsItWas(ledger)
         keep_widened(ledger, study)
         settle(ledger, wanted)
         try:
@@ -173,7 +173,8 @@ def run_sweep(
             if is_new:
                 ledger.forget()  # data that cannot be used leave no sweep behind
             raise
-        return _run(launch, executor, observers, store, ledger, preparation, signals, posthoc_only)
+        with as_it_was:
+            return _run(launch, executor, observers, store, ledger, preparation, signals, posthoc_only, as_it_was)
 
 
 def with_earlier_extensions(launch: Launch, ledger: Ledger) -> Launch:
@@ -196,6 +197,7 @@ def _run(
     preparation: Preparation,
     interrupts: Interrupts,
     posthoc_only: bool,
+    as_it_was: AsItWas,
 ) -> Ended:
     sweep = launch.sweep
     reconciler = Reconciler(
@@ -229,6 +231,7 @@ def _run(
             tell()
             executor.start(concurrent=launch.concurrent, resources=sweep.resources)
             interrupts.install()
+        as_it_was.runs()
         interrupts.raise_if_seen()
         interrupts.on_first(driver.interrupt)
         finished = _until_interrupted(driver, executor, posthoc_only)

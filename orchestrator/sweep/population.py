@@ -100,7 +100,7 @@ class Population:
         if not epochs:
             return None
         epoch = min(epochs)
-        older = [row for row in trials if _birth(row) < epoch]
+        older = [row for row in trials if row.born < epoch]
         members = {row.number: row for row in older if self._is_compared(row, epoch)}
         values = {number: self._value(row, epoch) for number, row in members.items()}
         made, ended = [], {}
@@ -149,10 +149,5 @@ class Population:
         return self._objective.signed(value)
 
 
-def _birth(row: Row) -> int:
-    """The epoch from which a row goes on; 0 if it begins."""
-    return int(row.parent.rsplit("-", 1)[1]) if row.parent else 0
-
-
 def _last(row: Row) -> int:
-    return row.reports[-1].epoch if row.reports else _birth(row)
+    return row.reports[-1].epoch if row.reports else row.born

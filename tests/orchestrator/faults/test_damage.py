@@ -1,4 +1,4 @@
-"""Files that have changed on the disk: found, reported, computed anew."""
+"""Files that have changed on the disk, or gone from it: found, reported, computed anew."""
 
 from __future__ import annotations
 
@@ -43,3 +43,22 @@ def test_a_file_that_has_changed_is_found_and_its_artifact_computed_anew(tmp_pat
     assert start(tmp_path, scheduler=None).finished
     assert outcome(tmp_path) == before
     assert kind == "chain" or audit(store, ledger, None, contents=True).ok
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_network_whose_files_are_gone_is_reported_and_made_anew(tmp_path: Path, everything: bool) -> None:
+    start(tmp_path, scheduler=None)
+    before = outcome(tmp_path)
+    store, ledger = Store(tmp_path), Ledger(tmp_path, "tiny")
+    row = ledger.rows()[0]
+    if everything:
+        store.delete(row.key)
+    else:
+        store.file(row.key, "weights.safetensors").unlink()
+    assert audit(store, ledger, None).missing_results == (row.key,)
+    found = audit(store, ledger, None, contents=True)
+    assert found.damaged == (row.key,)
+    take_back(store, ledger, found.damaged)
+    assert start(tmp_path, scheduler=None).finished
+    assert outcome(tmp_path) == before
+    assert audit(store, ledger, None, contents=True).ok

@@ -66,6 +66,7 @@ class Sandbox:
     starts: list[Start] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.folder.mkdir(exist_ok=True)
         self.storage = self.folder / "runs"
         self.space = self.folder / "hit.py"
         self.space.write_text(SPACE)
@@ -154,6 +155,7 @@ class Start:
 
     def __init__(self, sandbox: Sandbox, arguments: tuple[str, ...]) -> None:
         self.sandbox = sandbox
+        self.since = time.time()
         self.log = sandbox.folder / f"start-{len(sandbox.starts)}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

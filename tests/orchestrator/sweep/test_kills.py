@@ -1,34 +1,39 @@
 """The real command killed at random moments: `make test-kill` (with -s it prints seeds, moments and seconds).
 
-ORCHESTRATOR_KILL_SEED repeats the moments of a run, ORCHESTRATOR_KILLS=20 asks for so many of them, spread over training, the
-time between trials, post-hoc tasks and ensembles. Only processes that carry the test's own folder are ever touched.
+ORCHESTRATOR_KILL_SEED repeats the moments of a run, ORCHESTRATOR_KILLS=20 asks for so many of them. Each is given a phase (start-up,
+training, between trials, post-hoc tasks, members, ensembles), and sent some random seconds after that was seen. Only processes
+that carry the test's own folder are ever touched.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
+from orchestrator.executors.ray.scratch import Scratch
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.lock import holder_of
 from orchestrator.storage.store import Store
 from tests.orchestrator.executors.scripted import writers
+from tests.orchestrator.sweep.phases import PHASES, Phase, View, on_now, rounds, table, wait_for
 from tests.orchestrator.sweep.real_process import NAME, SEEDS, TRIALS, Sandbox, Start, alive, seconds_until
 
 pytestmark = [
     pytest.mark.kill,
     pytest.mark.ray,
-    pytest.mark.timeout(900 + 60 * int(os.environ.get("ORCHESTRATOR_KILLS", "5"))),
+    pytest.mark.timeout(900 + 60 * int(os.environ.get("ORCHESTRATOR_KILLS", "6"))),
 ]
 
-KILLS = int(os.environ.get("ORCHESTRATOR_KILLS", "5"))
+KILLS = int(os.environ.get("ORCHESTRATOR_KILLS", "6"))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +93,11 @@ def kill_and_start_again(sandbox: Sandbox, running: Start) -> tuple[Start, float
     left = [process for process in sandbox.processes() if process.pid != running.process.pid]
     running.kill()
     begun = sandbox.start()
-    return begun, seconds_until(lambda: not alive(left))
+    lived = seconds_until(
+        lambda: not alive(left), seconds=90
+    )  # one that computes notices its end late on a busy machine
+    begun.since = time.time()  # what is begun from now on is its own: it takes longer to come to its first epoch
+    return begun, lived
 
 
 def test_a_second_driver_is_refused_and_a_task_is_done_before_the_last_trial_ends(calm: Sandbox) -> None:
@@ -98,26 +107,57 @@ def test_a_second_driver_is_refused_and_a_task_is_done_before_the_last_trial_end
     assert calm.audit()["ok"]
 
 
-def test_a_driver_killed_at_random_moments_goes_on_to_a_sound_end(calm: Sandbox, sandbox: Sandbox, seed: int) -> None:
-    draw, total = random.Random(seed), calm.committed()
+def test_a_driver_killed_at_random_moments_of_every_phase_goes_on_to_a_sound_end(
+    calm: Sandbox, tmp_path: Path, seed: int
+) -> None:
+    chosen = rounds(KILLS, random.Random(seed))
+    seconds = first_epoch_begun(calm) - calm.starts[0].since
+    hits: Counter[str] = Counter()
+    told: list[tuple[str, ...]] = [("wanted", "after s", "hit", "where the sweep was", "its workers lived s")]
+    for number, phases in enumerate(chosen):
+        sandbox = Sandbox(tmp_path / str(number))
+        try:
+            kill_in(phases, sandbox, f"{seed}/{number}", seconds, hits, told)
+            assert_sound(sandbox, calm)
+            Scratch(sandbox.temporary).remove()  # as the next search does: the last start had none
+            assert [path.name for path in sandbox.temporary.glob("orchestrator-tune-*")] == []
+        finally:
+            sandbox.close()
+            print(f"\n{table(told)}")
+    print(", ".join(f"{phase.name}: {hits[phase.name]}" for phase in PHASES))
+    wanted = {phase.name for phases in chosen for phase in phases}
+    assert [name for name in wanted if not hits[name]] == []
+
+
+def kill_in(
+    phases: Sequence[Phase],
+    sandbox: Sandbox,
+    seed: str,
+    starts_up_seconds: float,
+    hits: Counter[str],
+    told: list[tuple[str, ...]],
+) -> None:
+    """One sweep to its end, killed in each of the phases; what was hit is counted and told."""
     running = sandbox.start()
-    pause = draw.uniform(0.5, 12.0)
-    time.sleep(pause)
-    print(f"\nkill while starting, after {pause:.1f} s:", end=" ")
-    for number in range(KILLS + 1):
-        moment = sandbox.moment()
+    for phase in phases:
+        view = View(sandbox.storage, running.since)
+        draw = random.Random(f"{seed}/{phase.name}")
+        pause = wait_for(phase, view, running, draw, starts_up_seconds=starts_up_seconds)
+        if pause is None:
+            told.append((phase.name, "-", "over before", sandbox.moment(), "-"))
+            break  # the rest comes still later
+        hit, moment = on_now(view), sandbox.moment()
         running, orphans = kill_and_start_again(sandbox, running)
-        print(f"kill -9 at {moment}; its workers lived {orphans:.1f} s")
-        if number == KILLS:
-            break
-        running.wait_for(max(round(total * draw.uniform(number, number + 1) / (KILLS + 0.5)), sandbox.committed() + 1))
-        time.sleep(draw.uniform(0.0, 0.7))
-        if running.process.poll() is not None:
-            break  # it was at its last artifact
+        hits.update(hit)
+        told.append((phase.name, f"{pause:.2f}", ", ".join(hit), moment, f"{orphans:.1f}"))
     assert running.wait() == 0, running.said
     assert seconds_until(lambda: not sandbox.processes()) < 30
-    assert_sound(sandbox, calm)
-    assert [path.name for path in sandbox.temporary.glob("orchestrator-tune-*")] == []
+
+
+def first_epoch_begun(sandbox: Sandbox) -> float:
+    """Seconds since 1970."""
+    notes = (sandbox.storage / "artifacts" / "fit").rglob("started.json")
+    return min(float(json.loads(note.read_text())["started_at"]) for note in notes)
 
 
 def test_signals_end_it_in_order_and_the_next_start_goes_on(calm: Sandbox, sandbox: Sandbox) -> None:
