@@ -1,4 +1,4 @@
-"""The mirror in a process of its own, so that sending runs and drawing their pictures takes nothing from the driver.
+"""The mirror in a process of its own, so that sending runs, pictures and the best network takes nothing from the driver.
 
 The driver writes a line when something has changed; the process syncs and answers with a line. It reads only what lies in
 the storage folder, and it ends at once when the driver does: two mirrors that write at the same time would double runs.
@@ -39,7 +39,7 @@ class MirrorProcess:
         self._process: subprocess.Popen[str] | None = None
 
     def sync(self) -> int:
-        """Send what the server lacks; see `Mirror.sync`.
+        """Send what the server lacks; see `Mirror.sync`, and for the best network of a finished sweep `BestModel.sync`.
 
         Raises:
             TrackingError: the server is away, or the process has died; the next call starts another one.
@@ -90,6 +90,7 @@ class MirrorProcess:
 
 def main(storage: str, name: str) -> None:
     """Answer every line of stdin with what a sync came to; the end of stdin ends the process."""
+    from orchestrator.best_model import BestModel
     from orchestrator.tracking.mirror import Mirror
     from orchestrator.tracking.mlflow import open_tracker
 
@@ -98,11 +99,18 @@ def main(storage: str, name: str) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what libraries print is no answer
     mirror = Mirror(functools.partial(open_tracker, storage, name), Store(storage), Ledger(storage, name))
+    best = BestModel(storage, name)
+
+    def sync() -> int:
+        written = mirror.sync()
+        best.sync()
+        return written
+
     orders: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     while True:
         orders.get()
-        answers.write(json.dumps(_answer(mirror.sync)) + "\n")
+        answers.write(json.dumps(_answer(sync)) + "\n")
         answers.flush()
 
 

@@ -27,9 +27,9 @@ def test_the_runs_are_there_with_their_columns(tmp_path: Path, no_pictures: None
         tracker = MlflowTracker(uri, "demo", "demo@1")
         Mirror(lambda: tracker, sweep.store, sweep.ledger).sync()
         database = f"sqlite:///{tmp_path / 'server.db'}"
-        ((_, page),) = sweep_pages(database, uri)
+        (pages,) = sweep_pages(database, uri)
         options = "--headless --no-sandbox --disable-gpu --window-size=1800,900 --virtual-time-budget=30000 --dump-dom"
-        command = [browser, *options.split(), f"--user-data-dir={tmp_path / 'profile'}", page]
+        command = [browser, *options.split(), f"--user-data-dir={tmp_path / 'profile'}", pages.ranked]
         shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     for text in ("demo", "trial-0000", "trial-0001", "val/nll"):
         assert text in shown, text
