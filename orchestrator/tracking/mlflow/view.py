@@ -16,6 +16,7 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 RANKED, TREE = "orchestrator", "orchestrator-tree"
 SHARED = "mlflow.sharedViewState."
 BY_DATE = "attributes.start_time"
+ATTRIBUTES = ("attributes.`Dataset`", "attributes.`Models`")
 SECTION = "orchestrator-search"
 
 
@@ -50,7 +51,7 @@ def experiment_tags(view: View) -> dict[str, str]:
     Sorted by a metric MLflow shows a flat table; sorted by date, a tree.
     """
     columns = [f"metrics.`{name}`" for name in view.metrics] + [f"params.`{name}`" for name in view.params]
-    shown = {"selectedColumns": ["attributes.`Dataset`", *columns], **_charts(view)}
+    shown = {"selectedColumns": [*ATTRIBUTES, *columns], **_charts(view)}
     ranked = {"orderByKey": f"metrics.`{view.order_by}`", "orderByAsc": view.ascending, **shown}
     tree = {"orderByKey": BY_DATE, "orderByAsc": False, **shown}
     return {**KIND, f"{SHARED}{RANKED}": json.dumps(ranked), f"{SHARED}{TREE}": json.dumps(tree)}
