@@ -16,7 +16,7 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 RANKED, TREE = "orchestrator", "orchestrator-tree"
 SHARED = "mlflow.sharedViewState."
 BY_DATE = "attributes.start_time"
-ATTRIBUTES = ("attributes.`Dataset`", "attributes.`Models`")
+FIRST, LAST = ("attributes.`Run Name`", "runDateAndNestInfo"), ("duration",)
 SECTION = "orchestrator-search"
 
 
@@ -50,8 +50,10 @@ def experiment_tags(view: View) -> dict[str, str]:
 
     Sorted by a metric MLflow shows a flat table; sorted by date, a tree.
     """
-    columns = [f"metrics.`{name}`" for name in view.metrics] + [f"params.`{name}`" for name in view.params]
-    shown = {"selectedColumns": [*ATTRIBUTES, *columns], **_charts(view)}
+    metrics, params = [f"metrics.`{name}`" for name in view.metrics], [f"params.`{name}`" for name in view.params]
+    columns = [*metrics, *params, "attributes.`Dataset`"]
+    order = {"selectedColumns": columns, "columnOrder": [*FIRST, *columns, *LAST]}
+    shown = {**order, **_charts(view)}
     ranked = {"orderByKey": f"metrics.`{view.order_by}`", "orderByAsc": view.ascending, **shown}
     tree = {"orderByKey": BY_DATE, "orderByAsc": False, **shown}
     return {**KIND, f"{SHARED}{RANKED}": json.dumps(ranked), f"{SHARED}{TREE}": json.dumps(tree)}
@@ -65,14 +67,13 @@ def _charts(view: View) -> dict[str, Any]:
         "uuid": f"{SECTION}-parallel",
         "type": "PARALLEL",
         "metricSectionId": SECTION,
-        "displayName": "Every trial of the search",
         "deleted": False,
         "isGenerated": False,
         "selectedParams": list(view.compared_params),
         "selectedMetrics": list(view.compared_metrics),
         "showAllRuns": True,
     }
-    section = {"uuid": SECTION, "name": "Search", "display": True, "isReordered": True, "deleted": False}
+    section = {"uuid": SECTION, "name": "Search", "display": True, "isReordered": True, "deleted": False, "columns": 1}
     return {"compareRunCharts": [chart], "compareRunSections": [section], "isAccordionReordered": True}
 
 
