@@ -7,6 +7,7 @@ its own; both are part of its user interface and of no interface for programs, s
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ RANKED, TREE = "orchestrator", "orchestrator-tree"
 SHARED = "mlflow.sharedViewState."
 BY_DATE = "attributes.start_time"
 FIRST, LAST = ("attributes.`Run Name`", "runDateAndNestInfo"), ("duration",)
+LONGEST_TAG = 5000
+LEAST_WIDTH = 100  # pixels; what a longer name takes is there for it
 SECTION = "orchestrator-search"
 
 
@@ -52,11 +55,20 @@ def experiment_tags(view: View) -> dict[str, str]:
     """
     metrics, params = [f"metrics.`{name}`" for name in view.metrics], [f"params.`{name}`" for name in view.params]
     columns = [*metrics, *params, "attributes.`Dataset`"]
-    order = {"selectedColumns": columns, "columnOrder": [*FIRST, *columns, *LAST]}
+    widths = {column: max(LEAST_WIDTH, 7 * len(column) - 40) for column in (*metrics, *params)}
+    order = {"selectedColumns": columns, "columnOrder": [*FIRST, *columns, *LAST], "columnWidths": widths}
     shown = {**order, **_charts(view)}
     ranked = {"orderByKey": f"metrics.`{view.order_by}`", "orderByAsc": view.ascending, **shown}
     tree = {"orderByKey": BY_DATE, "orderByAsc": False, **shown}
-    return {**KIND, f"{SHARED}{RANKED}": json.dumps(ranked), f"{SHARED}{TREE}": json.dumps(tree)}
+    return {**KIND, f"{SHARED}{RANKED}": _text(ranked), f"{SHARED}{TREE}": _text(tree)}
+
+
+def _text(state: Mapping[str, Any]) -> str:
+    """A view as its tag holds it; of one that is too long for a tag the order alone."""
+    text = json.dumps(state)
+    if len(text) <= LONGEST_TAG:
+        return text
+    return json.dumps({name: state[name] for name in ("orderByKey", "orderByAsc")})
 
 
 def _charts(view: View) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def test_the_registered_model_is_there_with_its_alias_and_its_card(pages: Pages)
     browser.wait("document.querySelector('a[href$=\"/models/chest\"]') !== null")
     browser.wait_for_text("Try it now")  # MLflow asks a new guest whether aliases shall be shown
     browser.ask("[...document.querySelectorAll('button')].find(each => each.innerText === 'Try it now').click()")
-    browser.wait_for_text("Version 1", "@ best")
+    browser.wait_for_text("Aliased versions", "Version 1", "best")
     browser.open(f"{pages.addresses['registered models']}/chest/versions/1")
     browser.wait_for_text("Aliases", "best", "Not for clinical use", "Measured reliability", "after temperature")
     pages.look("mlflow-model")
