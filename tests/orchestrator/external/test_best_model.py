@@ -62,8 +62,8 @@ def run(storage: Path, trials: int) -> str:
     return note.name
 
 
-def predicted_elsewhere(storage: Path, images: list[Path], cwd: Path) -> dict[str, Any]:
-    command = [sys.executable, "-c", ELSEWHERE, tracking_uri(storage, {}), *map(str, images)]
+def predicted_elsewhere(uri: str, images: list[Path], cwd: Path) -> dict[str, Any]:
+    command = [sys.executable, "-c", ELSEWHERE, uri, *map(str, images)]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=True)
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return said
@@ -93,7 +93,7 @@ def test_the_best_network_of_a_growing_sweep_is_in_the_registry(
 
     (tmp_path / "elsewhere").mkdir()
     images = sorted(hospital.rglob("*.png"))[:3]
-    said = predicted_elsewhere(storage, images, tmp_path / "elsewhere")
+    said = predicted_elsewhere(tracking_uri(storage, {}), images, tmp_path / "elsewhere")
     assert "artifacts" in Path(said["code"]).parts, "the code is the model's own"
     expected = predict(storage, "grown", hospital).set_index("file")
     assert {"entropy", "confidence"} <= set(expected)
