@@ -94,7 +94,7 @@ def test_the_best_network_of_a_growing_sweep_is_in_the_registry(
     (tmp_path / "elsewhere").mkdir()
     images = sorted(hospital.rglob("*.png"))[:3]
     said = predicted_elsewhere(tracking_uri(storage, {}), images, tmp_path / "elsewhere")
-    assert "artifacts" in Path(said["code"]).parts, "the code is the model's own"
+    assert "trainables.zip" in Path(said["code"]).parts, "the code is the model's own"
     expected = predict(storage, "grown", hospital).set_index("file")
     assert {"entropy", "confidence"} <= set(expected)
     for image, row in zip(images, said["rows"], strict=True):
