@@ -6,22 +6,17 @@ the storage folder, and it ends at once when the driver does: two mirrors that w
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-import queue
-import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.errors import MachineError, StorageError, TrackingError
 from orchestrator.storage.address import Storage, absolute
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import Store
 
+PROGRAM = "orchestrator.mirroring"
 ERRORS: dict[str, type[MachineError]] = {"StorageError": StorageError, "TrackingError": TrackingError}
 
 
@@ -67,7 +62,7 @@ class MirrorProcess:
 
         paths = [str(Path(orchestrator.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         return subprocess.Popen(
-            [sys.executable, "-m", __name__, str(self._storage), self.ledger.name],
+            [sys.executable, "-m", PROGRAM, str(self._storage), self.ledger.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -86,49 +81,3 @@ class MirrorProcess:
         except (OSError, ValueError):  # it has died, or was ended by another thread
             return None
         return answer
-
-
-def main(storage: str, name: str) -> None:
-    """Answer every line of stdin with what a sync came to; the end of stdin ends the process."""
-    from orchestrator.best_model import BestModel
-    from orchestrator.tracking.mirror import Mirror
-    from orchestrator.tracking.mlflow import open_tracker
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the driver's; it says when this process ends
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what libraries print is no answer
-    mirror = Mirror(functools.partial(open_tracker, storage, name), Store(storage), Ledger(storage, name))
-    best = BestModel(storage, name)
-
-    def sync() -> int:
-        written = mirror.sync()
-        best.sync()
-        return written
-
-    orders: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
-    while True:
-        orders.get()
-        answers.write(json.dumps(_answer(sync)) + "\n")
-        answers.flush()
-
-
-def _listen(orders: queue.Queue[str]) -> None:
-    for line in sys.stdin:
-        orders.put(line)
-    os._exit(0)  # also in the middle of a sync, which the sweep's next start repeats
-
-
-def _answer(sync: Callable[[], int]) -> dict[str, object]:
-    try:
-        return {"written": sync()}
-    except MachineError as error:
-        return {"error": type(error).__name__, "message": str(error)}
-    except Exception as error:  # a fault in the mirror must not end a sweep of hours
-        message = f"Tracking failed with {type(error).__name__}: {error}. The sweep goes on without it."
-        return {"error": "TrackingError", "message": message}
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
