@@ -39,6 +39,7 @@ def run(
     concurrent: int | None = None,
     tasks: Sequence[str] = (),
     scale: Literal["paper", "small"] = "paper",
+    register: bool = True,
     address: str | None = None,
     inline: bool = False,
     quiet: bool = True,
@@ -59,6 +60,7 @@ def run(
         concurrent: trials at once.
         tasks: further post-hoc tasks, as `--tasks` takes them.
         scale: of a paper's sweep, its own sizes or small ones.
+        register: whether the best network is in MLflow's model registry at the end.
         address: of a running Ray cluster.
         inline: run in this process, without Ray.
         quiet: show no progress.
@@ -84,6 +86,7 @@ def run(
         concurrent=concurrent,
         tasks=tasks,
         scale=scale,
+        register=register,
     )
     return run_with_everything(launch, address=address, inline=inline, quiet=quiet).ended
 

@@ -20,7 +20,7 @@ from orchestrator.sweep.wanted import (
     network_jobs,
 )
 from orchestrator.tracking.mirror import forget_arrival, pending
-from orchestrator.tracking.protocol import KIND_TAG, LOOSE_KINDS, RunRecord, Tracker
+from orchestrator.tracking.protocol import KIND_TAG, LOOSE_KINDS, ModelRecord, RunRecord, Tracker
 from trainables.spec import Ensemble, EnsembleMaps, PixelBaseline, PosthocSpec
 
 
@@ -31,6 +31,7 @@ class Audit:
     Attributes:
         doubled_runs: keys that several runs have.
         orphaned_runs: ids of runs that stand for nothing in the ledger.
+        orphaned_models: `name/version` of the sweep's registered versions whose run is gone.
         missing_runs: keys that no run has.
         missing_results: keys that a finished sweep wants, and that neither exist nor are recorded as failed.
         orphaned_results: keys of post-hoc results on networks that no sweep of the storage has.
@@ -42,6 +43,7 @@ class Audit:
 
     doubled_runs: tuple[str, ...] = ()
     orphaned_runs: tuple[str, ...] = ()
+    orphaned_models: tuple[str, ...] = ()
     missing_runs: tuple[str, ...] = ()
     missing_results: tuple[str, ...] = ()
     orphaned_results: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ def audit(store: Store, ledger: Ledger, tracker: Tracker | None, *, contents: bo
     """
     rows = ledger.rows()
     records = tracker.runs() if tracker is not None else []
+    models = tracker.models() if tracker is not None else []
     present = {run.key for run in records}
     expected = [ledger.name, *dict.fromkeys(row.key for row in rows), *ledger.ensembles()]
     missing = tuple(key for key in expected if key not in present) if tracker is not None else ()
@@ -85,6 +88,7 @@ def audit(store: Store, ledger: Ledger, tracker: Tracker | None, *, contents: bo
     return Audit(
         doubled_runs=tuple(key for key, count in Counter(run.key for run in records).items() if count > 1),
         orphaned_runs=tuple(_orphaned_runs(records, expected)),
+        orphaned_models=tuple(_orphaned_models(models, records)),
         missing_runs=missing,
         missing_results=tuple(_missing_results(store, ledger, rows)),
         orphaned_results=tuple(_orphaned_results(store)),
@@ -101,6 +105,12 @@ def _orphaned_runs(records: Sequence[RunRecord], expected: Sequence[str]) -> Ite
     for run in records:
         if run.key not in expected and run.tags.get(KIND_TAG) not in LOOSE_KINDS:
             yield run.run_id
+
+
+def _orphaned_models(models: Sequence[ModelRecord], records: Sequence[RunRecord]) -> Iterator[str]:
+    """Versions whose run is deleted or away: their files are gone, or go with the next `mlflow gc`."""
+    present = {run.run_id for run in records}
+    yield from (f"{each.name}/{each.version}" for each in models if each.run_id not in present)
 
 
 def _missing_results(store: Store, ledger: Ledger, rows: Sequence[Row]) -> Iterator[str]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainables.predictor import Predictor
-from trainables.spec import TrialSpec, from_plain, without_weights
+from trainables.predictor import Predictor, columns_of
+from trainables.spec import TrialSpec, from_plain, heads_of, without_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,6 +113,18 @@ def load_exported(folder: Path | str) -> Predictor:
         weights=tuple(int(each["weight"]) for each in plain["members"]),
         pooled=bool(plain["pooled"]),
     )
+
+
+def exported_columns(folder: Path | str) -> list[str]:
+    """What a prediction of the folder's networks tells, in order. They are not built, which may take seconds.
+
+    Raises:
+        ValueError: it is no exported model, or of a later format.
+    """
+    plain = _description(Path(folder))
+    specs: list[TrialSpec] = [from_plain(TrialSpec, each["spec"]) for each in plain["members"]]
+    heads = any(heads_of(each.model) > 1 for each in specs)
+    return columns_of(plain["classes"], multilabel=plain["multilabel"], several=plain["pooled"] or heads)
 
 
 def _description(folder: Path) -> dict[str, Any]:

@@ -99,9 +99,7 @@ class Predictor:
 
     def columns(self) -> list[str]:
         """What `row` tells of an image, in order."""
-        confidence = [] if self.multilabel else ["confidence"]
-        doubt = ["mutual_information", "disagreement"] if self.several else []
-        return ["predicted", *(f"p/{name}" for name in self.classes), *confidence, "entropy", *doubt]
+        return columns_of(self.classes, multilabel=self.multilabel, several=self.several)
 
     def row(self, answers: Answers, place: int) -> dict[str, Any]:
         """What is told of an image.
@@ -120,3 +118,16 @@ class Predictor:
             told["mutual_information"] = float(answers.mutual_information[place])
             told["disagreement"] = float(answers.disagreement[place])
         return {name: told[name] for name in self.columns()}
+
+
+def columns_of(classes: Sequence[str], *, multilabel: bool, several: bool) -> list[str]:
+    """What is told of an image, in order.
+
+    Args:
+        classes: names in the order of the probabilities.
+        multilabel: whether they are labels.
+        several: whether members may disagree.
+    """
+    confidence = [] if multilabel else ["confidence"]
+    doubt = ["mutual_information", "disagreement"] if several else []
+    return ["predicted", *(f"p/{name}" for name in classes), *confidence, "entropy", *doubt]

@@ -48,6 +48,8 @@ def command(sweep: str | None, storage: Storage, contents: bool, mend: bool, as_
         if found["damaged"]:
             said = "were taken back: the sweep's next start computes them anew" if mend else "--mend takes them back"
             click.echo(f"  Damaged artifacts: {said}.")
+        if found["orphaned_models"]:
+            click.echo("  Orphaned models cannot be loaded for long: delete these versions on MLflow's page of models.")
         if found["missing_runs"]:
             click.echo("  Missing runs are sent by the sweep's next start.")
         if found["tracking_pending"]:

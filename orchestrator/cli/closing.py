@@ -29,6 +29,7 @@ def _told_baseline(metrics: Mapping[str, float | None]) -> str:
 
 def tell_results(launch: Launch) -> None:
     """Print the table of results, write the report if something is newer than it, and name the next steps."""
+    from orchestrator.best_model import read_note
     from orchestrator.cli.options import console
     from orchestrator.report.terminal import results_table
     from orchestrator.results import baseline_rows, objectives_of, result_rows
@@ -42,6 +43,9 @@ def tell_results(launch: Launch) -> None:
     make = not storage and Path("Makefile").is_file()
     click.echo(f"Report:  {report.as_uri()}  (open it in a browser)")
     click.echo(f"MLflow:  {'make ui' if make else f'orchestrator ui{storage}'}")
+    note = read_note(ledger)
+    if note is not None and note.settled:
+        click.echo(f"Model:   {note.told()}")
     click.echo(f"More:    orchestrator results {launch.name}{storage} --format csv")
 
 

@@ -16,7 +16,7 @@ from orchestrator.storage.address import Storage
 @storage_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(sweep: str, storage: Storage, yes: bool) -> int:
-    """Delete a sweep: its rows, its MLflow runs, and the networks and results that no other sweep uses."""
+    """Delete a sweep: its rows, its MLflow runs and registered models, and the networks and results that no other sweep uses."""
     from orchestrator.deletion import Deletion
 
     ledger = find_sweep(storage, sweep)
@@ -24,7 +24,7 @@ def command(sweep: str, storage: Storage, yes: bool) -> int:
         deletion = Deletion(storage, ledger)
         click.echo(
             f"{sweep} in {storage}: {len(ledger.rows())} rows, {len(deletion.keys)} artifacts "
-            f"({deletion.bytes() / 2**20:,.1f} MiB) that no other sweep uses, and its MLflow runs."
+            f"({deletion.bytes() / 2**20:,.1f} MiB) that no other sweep uses, and its MLflow runs and models."
         )
         if not yes and not _confirmed():
             click.echo("Nothing was deleted.")

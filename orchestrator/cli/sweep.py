@@ -52,6 +52,13 @@ from orchestrator.cli.options import (
     default="completed",
     help="Which trials get post-hoc tasks: completed ones, or stopped ones too.",
 )
+@click.option(
+    "--register/--no-register",
+    default=True,
+    envvar="ORCHESTRATOR_REGISTER",
+    show_default=True,
+    help="Whether the best network is in MLflow's model registry at the end (ORCHESTRATOR_REGISTER).",
+)
 @click.option("--retry-failed", is_flag=True, help="Go on with trials that failed before.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and change nothing.")
 @click.option("--address", help="Address of a running Ray cluster. [default: a Ray of its own]")
@@ -83,6 +90,7 @@ def command(**options: Any) -> int:
         retry_failed=options["retry_failed"],
         tasks=options["tasks"],
         scale=options["scale"],
+        register=options["register"],
     )
     from orchestrator.sweep.preview import preview, preview_json, told_differences
 

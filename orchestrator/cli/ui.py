@@ -41,8 +41,11 @@ def command(storage: Storage, port: int) -> None:
         except OSError:
             raise ValueError(f"--port {port}: something listens there already. Choose another port.") from None
     click.echo(f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends it.", err=True)
-    for name, page in sweep_pages(uri, f"http://127.0.0.1:{port}"):
-        click.echo(f"  {name}: {page}", err=True)
+    for pages in sweep_pages(uri, f"http://127.0.0.1:{port}"):
+        click.echo(f"  {pages.name}: {pages.ranked}", err=True)
+        click.echo(f"    as a tree: {pages.tree}", err=True)
+        click.echo(f"    as charts: {pages.charts}", err=True)
+    click.echo(f"  registered models: http://127.0.0.1:{port}/#/models", err=True)
     artifacts = (local / "mlartifacts").as_uri()
     os.execve(
         sys.executable,

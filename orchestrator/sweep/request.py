@@ -57,6 +57,7 @@ def build_launch(
     scale: Scale = "paper",
     ranges: Mapping[str, Sequence[float]] | None = None,
     widen: Sequence[str] | None = None,
+    register: bool = True,
 ) -> Launch:
     """Check a user's options and put them together. Nothing is written, and no data are read.
 
@@ -102,6 +103,7 @@ def build_launch(
             "settings": list(settings),
             "tasks": [to_plain(task) for task in added],
             "scale": scale,
+            **({} if register else {"register": False}),
             **({"ranges": {name: list(each) for name, each in overrides.ranges.items()}} if overrides.ranges else {}),
         },
         differences=differences(paper, sweep, overrides) if paper.small else (),
@@ -157,6 +159,7 @@ def relaunch(
         scale=given.get("scale", "paper"),
         ranges=given.get("ranges"),
         widen=widen,
+        register=given.get("register", True),
     )
 
 

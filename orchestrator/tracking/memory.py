@@ -12,6 +12,7 @@ from orchestrator.tracking.protocol import (
     KEY_TAG,
     SWEEP_TAG,
     MetricPoint,
+    ModelRecord,
     RunRecord,
     RunUpdate,
     TrackedData,
@@ -46,6 +47,7 @@ class MemoryServer:
 
     Attributes:
         runs: of all sweeps.
+        models: registered versions by the sweep's identity.
         name: of its place; another one has other runs.
         unreachable: every call fails.
         writes: how many single writes were done.
@@ -53,6 +55,7 @@ class MemoryServer:
     """
 
     runs: list[MemoryRun] = field(default_factory=list)
+    models: dict[str, list[ModelRecord]] = field(default_factory=dict)
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     unreachable: bool = False
     writes: int = 0
@@ -112,9 +115,15 @@ class MemoryTracker:
         points = {point for run in self._runs(key) if not run.deleted for point in run.points if point.name == metric}
         return sorted(points, key=lambda point: (point.step, point.time_ms, point.value))
 
+    def models(self) -> list[ModelRecord]:
+        """See `Tracker.models`."""
+        self.server.require()
+        return list(self.server.models.get(self.sweep, ()))
+
     def delete(self) -> int:
         """See `Tracker.delete`."""
         self.server.require()
+        self.server.models.pop(self.sweep, None)
         present = [run for run in self._runs() if not run.deleted]
         for run in present:
             run.deleted = True

@@ -21,6 +21,7 @@ OpenTracker = Callable[[], Tracker]
 
 MARKER = "tracking-pending"
 ARRIVED = "tracking-arrived"
+REGISTERED = "tracking-registered"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,8 +174,9 @@ def pending(ledger: Ledger) -> str:
 
 def forget_arrival(ledger: Ledger) -> None:
     """Have the next start ask the server for its runs, because some were found to be gone."""
-    with contextlib.suppress(OSError):  # a storage that can only be read
-        (ledger.folder / ARRIVED).unlink()
+    for name in (ARRIVED, REGISTERED):
+        with contextlib.suppress(OSError):  # a storage that can only be read
+            (ledger.folder / name).unlink()
 
 
 def _read(path: Path) -> str:

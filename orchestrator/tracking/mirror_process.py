@@ -1,30 +1,26 @@
-"""The mirror in a process of its own, so that sending runs and drawing their pictures takes nothing from the driver.
+"""The mirror in a process of its own, so that sending runs, pictures and the best network takes nothing from the driver.
 
-The driver writes a line when something has changed; the process syncs, tells how far it is, and answers with a line. It reads only what lies in
-the storage folder, and it ends at once when the driver does: two mirrors that write at the same time would double runs.
+The driver writes a line when something has changed; the process syncs, tells how far it is, and answers with a line. It reads
+only what lies in the storage folder, and it ends at once when the driver does: two mirrors that write at the same time would
+double runs.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-import queue
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import MachineError, StorageError, TrackingError
 from orchestrator.storage.address import Storage, absolute
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import Store
 from orchestrator.tracking.mirror import Sent
 
+PROGRAM = "orchestrator.mirroring"
 ERRORS: dict[str, type[MachineError]] = {"StorageError": StorageError, "TrackingError": TrackingError}
 
 
@@ -43,7 +39,7 @@ class MirrorProcess:
         self._process: subprocess.Popen[str] | None = None
 
     def sync(self) -> int:
-        """Send what the server lacks; see `Mirror.sync`.
+        """Send what the server lacks; see `Mirror.sync`, and for the best network of a finished sweep `BestModel.sync`.
 
         Raises:
             TrackingError: the server is away, or the process has died; the next call starts another one.
@@ -71,7 +67,7 @@ class MirrorProcess:
 
         paths = [str(Path(orchestrator.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         return subprocess.Popen(
-            [sys.executable, "-m", __name__, str(self._storage), self.ledger.name],
+            [sys.executable, "-m", PROGRAM, str(self._storage), self.ledger.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -93,51 +89,3 @@ class MirrorProcess:
         except (OSError, ValueError):  # it has died, or was ended by another thread
             return None
         return None
-
-
-def main(storage: str, name: str) -> None:
-    """Answer every line of stdin with what a sync came to; the end of stdin ends the process."""
-    from orchestrator.tracking.mirror import Mirror
-    from orchestrator.tracking.mlflow import open_tracker
-
-    os.nice(10)  # networks and the driver come first
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the driver's; it says when this process ends
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what libraries print is no answer
-
-    def say(answer: Mapping[str, object]) -> None:
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
-
-    mirror = Mirror(
-        functools.partial(open_tracker, storage, name),
-        Store(storage),
-        Ledger(storage, name),
-        on_sent=lambda sent: say({"done": sent.done, "of": sent.of}),
-    )
-    orders: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
-    while True:
-        orders.get()
-        say(_answer(mirror.sync))
-
-
-def _listen(orders: queue.Queue[str]) -> None:
-    for line in sys.stdin:
-        orders.put(line)
-    os._exit(0)  # also in the middle of a sync, which the sweep's next start repeats
-
-
-def _answer(sync: Callable[[], int]) -> dict[str, object]:
-    try:
-        return {"written": sync()}
-    except MachineError as error:
-        return {"error": type(error).__name__, "message": str(error)}
-    except Exception as error:  # a fault in the mirror must not end a sweep of hours
-        message = f"Tracking failed with {type(error).__name__}: {error}. The sweep goes on without it."
-        return {"error": "TrackingError", "message": message}
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

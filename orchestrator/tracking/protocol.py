@@ -82,12 +82,15 @@ class View:
         metrics, params: columns, in order.
         order_by: metric that the runs are sorted by.
         ascending: whether the smallest comes first.
+        compared_params, compared_metrics: axes of the parallel coordinates: what every trial has.
     """
 
     metrics: Sequence[str]
     params: Sequence[str]
     order_by: str
     ascending: bool
+    compared_params: Sequence[str] = ()
+    compared_metrics: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +159,24 @@ class RunRecord:
     datasets: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelRecord:
+    """A version of a registered model.
+
+    Attributes:
+        name, version: as the registry has them.
+        key: of the network or ensemble.
+        run_id: of the run that has its files.
+        aliases: that name this version.
+    """
+
+    name: str
+    version: str
+    key: str
+    run_id: str
+    aliases: tuple[str, ...] = ()
+
+
 class Tracker(Protocol):
     """A tracking server, for the runs of one sweep."""
 
@@ -191,8 +212,16 @@ class Tracker(Protocol):
         """
         ...
 
+    def models(self) -> list[ModelRecord]:
+        """The versions of registered models that are the sweep's, in order.
+
+        Raises:
+            TrackingError: the server cannot be reached.
+        """
+        ...
+
     def delete(self) -> int:
-        """Remove all runs of the sweep and return how many there were.
+        """Remove all runs of the sweep and its registered versions, and return how many runs there were.
 
         Raises:
             TrackingError: the server cannot be reached.

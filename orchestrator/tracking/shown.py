@@ -41,10 +41,14 @@ def view_of(definition: Mapping[str, Any], rows: Sequence[Row]) -> View:
         for task in definition["posthoc"]
         if task["kind"] == "aopc" and set(task) <= {"kind", "split", "images", "cells", "seed", "noise"}
     ]
-    drawn = dict.fromkeys(name for row in rows if row.kind == "trial" for name in row.params)
+    trials = [row.params for row in rows if row.kind == "trial"]
+    drawn = dict.fromkeys(name for params in trials for name in params)
+    always = [name for name in drawn if all(name in params for params in trials)]
     return View(
         metrics=list(dict.fromkeys([*(each.metric for each in objectives), *USUAL, *explained])),
         params=list(drawn)[:MOST_PARAMS],
         order_by=first.metric,
         ascending=first.mode == "min",
+        compared_params=always[:MOST_PARAMS],
+        compared_metrics=[f"best/{each.metric}" for each in objectives],
     )

@@ -11,13 +11,14 @@ from orchestrator.errors import TrackingError
 from orchestrator.tracking.identity import sweep_identity
 from orchestrator.tracking.memory import MemoryServer, MemoryTracker
 from orchestrator.tracking.mirror import Mirror
-from orchestrator.tracking.protocol import KIND_TAG, Artifact, RunUpdate
+from orchestrator.tracking.protocol import KIND_TAG, Artifact, ModelRecord, RunUpdate
 from tests.orchestrator.tracking.small_sweep import SmallSweep
 from trainables.spec import Evaluation, Temperature, posthoc_key
 
 FINDINGS = (
     "doubled_runs",
     "orphaned_runs",
+    "orphaned_models",
     "missing_runs",
     "missing_results",
     "orphaned_results",
@@ -75,6 +76,17 @@ def test_a_run_of_an_unknown_key_is_orphaned_but_an_evaluation_is_not(sweep: Sma
     assert findings(sweep, server) == {}
     orphan = tracker.apply(RunUpdate(key="network-unknown", name="trial-0099", parent="demo"))
     assert findings(sweep, server) == {"orphaned_runs": [orphan]}
+
+
+def test_a_registered_version_whose_run_is_gone_is_orphaned(sweep: SmallSweep, server: MemoryServer) -> None:
+    run = next(run for run in server.runs if run.name == "trial-0001")
+    record = ModelRecord(name="demo", version="1", key=run.key, run_id=run.run_id, aliases=("best",))
+    server.models[run.sweep] = [record, replace(record, version="2", run_id="gone")]
+    assert findings(sweep, server) == {"orphaned_models": ["demo/2"]}
+    tracker = MemoryTracker(run.sweep, server)
+    assert tracker.models()[0].aliases == ("best",)
+    tracker.delete()
+    assert tracker.models() == []
 
 
 def test_a_row_without_a_run_is_missing(sweep: SmallSweep, server: MemoryServer) -> None:

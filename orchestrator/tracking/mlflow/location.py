@@ -7,10 +7,14 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import TrackingError
 from orchestrator.storage.address import Storage
 from orchestrator.storage.places import place_of as storage_of
+
+if TYPE_CHECKING:
+    from orchestrator.tracking.mlflow.view import Pages
 
 EMBEDDED = "sqlite:///"
 
@@ -51,9 +55,9 @@ def is_absent(uri: str) -> bool:
     return uri.startswith(EMBEDDED) and not Path(uri.removeprefix(EMBEDDED)).exists()
 
 
-def sweep_pages(uri: str, address: str, most: int = 10) -> list[tuple[str, str]]:
-    """The newest experiments of the embedded database with the address of their view; none of a server's."""
-    from orchestrator.tracking.mlflow.view import page_of
+def sweep_pages(uri: str, address: str, most: int = 10) -> list[Pages]:
+    """The addresses of the newest experiments of the embedded database; none of a server's."""
+    from orchestrator.tracking.mlflow.view import pages_of
 
     if not uri.startswith(EMBEDDED) or is_absent(uri):
         return []
@@ -67,7 +71,7 @@ def sweep_pages(uri: str, address: str, most: int = 10) -> list[tuple[str, str]]
             found = database.execute(asked, (most,)).fetchall()
     except sqlite3.Error:  # of another version of MLflow: the pages are found by hand
         return []
-    return [(str(name), page_of(address, str(number))) for name, number in found]
+    return [pages_of(address, str(number), str(name)) for name, number in found]
 
 
 def require_usable(uri: str) -> None:

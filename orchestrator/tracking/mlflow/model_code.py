@@ -1,10 +1,11 @@
 """An exported model as MLflow loads it: code beside its files, so that nothing is pickled.
 
-MLflow runs this file when the model is loaded; `trainables` lies beside it.
+MLflow runs this file when the model is loaded; `trainables` is among its artifacts, as one file that Python imports from.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ class ExportedClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Read the networks."""
+        sys.path.insert(0, context.artifacts["code"])
         from trainables.exported import load_exported
 
         self._model = load_exported(context.artifacts["exported"])

@@ -17,8 +17,17 @@ from orchestrator.tracking.limits import within_limits
 from orchestrator.tracking.mlflow.client import open_client, reaching
 from orchestrator.tracking.mlflow.known_runs import KnownRuns
 from orchestrator.tracking.mlflow.location import artifact_root, is_absent, place_of, tracking_uri
+from orchestrator.tracking.mlflow.registry import delete_versions, versions_of
 from orchestrator.tracking.mlflow.view import dataset_input, experiment_tags
-from orchestrator.tracking.protocol import DIGEST_TAG, KEY_TAG, SWEEP_TAG, MetricPoint, RunRecord, RunUpdate
+from orchestrator.tracking.protocol import (
+    DIGEST_TAG,
+    KEY_TAG,
+    SWEEP_TAG,
+    MetricPoint,
+    ModelRecord,
+    RunRecord,
+    RunUpdate,
+)
 
 METRICS_A_BATCH = 800  # with up to 100 params and 100 tags of the same batch MLflow's 1,000
 PARAMS_A_BATCH = 100
@@ -73,10 +82,24 @@ class MlflowTracker:
             ]
         return sorted(found, key=lambda point: (point.step, point.time_ms, point.value))
 
-    def delete(self) -> int:
-        """See `Tracker.delete`. Embedded runs lose their files at once; `mlflow gc` drops what MLflow hides."""
+    def models(self) -> list[ModelRecord]:
+        """See `Tracker.models`; they have the sweep's name."""
+        if is_absent(self.uri):
+            return []
         runs = self._listed()
         with reaching(self.uri):
+            return self._versions(runs)
+
+    def _versions(self, runs: Sequence[Any]) -> list[ModelRecord]:
+        return versions_of(self._connected(), self.experiment, self.sweep, [run.info.run_id for run in runs])
+
+    def delete(self) -> int:
+        """See `Tracker.delete`. Embedded runs lose their files at once; `mlflow gc` drops what MLflow hides."""
+        if is_absent(self.uri):
+            return 0
+        runs = self._listed()
+        with reaching(self.uri):
+            delete_versions(self._connected(), self._versions(runs))
             for run in runs:
                 self._client.set_tag(run.info.run_id, DIGEST_TAG, "deleted")
                 self._client.delete_run(run.info.run_id)

@@ -12,6 +12,7 @@ from tests.orchestrator.tracking.servers import free_port
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_REGISTER", "no")  # `swept` has shown it, and it takes seconds
     for name in ("MLFLOW_TRACKING_URI", "ORCHESTRATOR_STORAGE", "ORCHESTRATOR_WEIGHTS", "ORCHESTRATOR_DEBUG"):
         monkeypatch.delenv(name, raising=False)
 

@@ -206,7 +206,7 @@ def test_the_process_that_sends_runs_does_not_outlive_a_killed_driver(sandbox: S
     mirrors: list[psutil.Process] = []
 
     def started() -> bool:
-        mirrors[:] = [each for each in sandbox.processes() if "orchestrator.tracking.mirror_process" in each.cmdline()]
+        mirrors[:] = [each for each in sandbox.processes() if "orchestrator.mirroring" in each.cmdline()]
         return bool(mirrors)
 
     running.wait_until(started)

@@ -279,13 +279,25 @@ def test_the_view_is_what_mlflow_s_pages_read(tmp_path: Path) -> None:
 
     uri = tracking_uri(tmp_path, {})
     tracker = MlflowTracker(uri, "demo", "demo@1", artifact_root(tmp_path, uri))
-    view = View(metrics=["val/nll", "test/ece"], params=["loss"], order_by="val/nll", ascending=True)
+    view = View(
+        metrics=["val/nll", "test/ece"],
+        params=["loss", "loss/gamma"],
+        order_by="val/nll",
+        ascending=True,
+        compared_params=["loss"],
+        compared_metrics=["best/val/nll"],
+    )
     tracker.apply(parent(view=view))
     experiment = MlflowClient(uri).get_experiment_by_name("demo")
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     state = json.loads(experiment.tags["mlflow.sharedViewState.orchestrator"])
     assert "metrics.`test/ece`" in state["selectedColumns"]
     assert state["orderByKey"] == "metrics.`val/nll`"
-    ((name, page),) = sweep_pages(uri, "http://127.0.0.1:5000")
-    assert name == "demo"
-    assert page.startswith(f"http://127.0.0.1:5000/#/experiments/{experiment.experiment_id}/runs?")
+    (chart,) = state["compareRunCharts"]
+    assert (chart["selectedParams"], chart["selectedMetrics"]) == (["loss"], ["best/val/nll"])
+    tree = json.loads(experiment.tags["mlflow.sharedViewState.orchestrator-tree"])
+    assert tree == {**state, "orderByKey": "attributes.start_time", "orderByAsc": False}
+    (pages,) = sweep_pages(uri, "http://127.0.0.1:5000")
+    assert pages.name == "demo"
+    for page in (pages.ranked, pages.tree, pages.charts):
+        assert page.startswith(f"http://127.0.0.1:5000/#/experiments/{experiment.experiment_id}/runs?")
