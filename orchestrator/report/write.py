@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.figures.words import metric_label
 from orchestrator.report import origin, pictures
-from orchestrator.report.aims import LEAST_TRIALS, front_pictures, importance_pictures
+from orchestrator.report.aims import front_pictures, importance_pictures
 from orchestrator.report.attentive import attentive_gallery
 from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
@@ -20,6 +20,7 @@ from orchestrator.report.ensembles import ensemble_entries
 from orchestrator.report.explained import explained_tasks
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.headline import progress_text, sentences, tiles
+from orchestrator.report.importance import LEAST_TRIALS
 from orchestrator.report.label_calibration import label_errors
 from orchestrator.report.laplace import laplace_lines
 from orchestrator.report.member_maps import maps_entries
