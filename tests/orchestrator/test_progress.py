@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def test_epochs_to_come_are_those_of_running_of_undrawn_and_of_members() -> None
     assert epochs_to_come(rows, trials=5, members=2) == (10 - 3) + 2 * 7.0 + 2 * 10
     assert epochs_to_come([], trials=5, members=2) == 0
     assert epochs_to_come([row(0, "completed", 10)], trials=1, members=0) == 0
+
+
+def test_a_copy_of_a_population_trains_what_its_donor_had_not() -> None:
+    copy = replace(row(4, "running", 1), parent="fit-0123/epoch-0004")
+    assert epochs_to_come([copy], trials=1, members=0) == 10 - 4 - 1
 
 
 def test_a_schedule_at_its_default_has_the_default_epochs() -> None:

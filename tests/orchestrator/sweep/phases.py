@@ -124,9 +124,9 @@ def wait_for(
         The random seconds; None if the command has ended before.
     """
     longest = phase.longest or 0.7 * starts_up_seconds
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 480
     while running.process.poll() is None:
-        assert time.monotonic() < deadline, f"{phase.name} was not seen within 240 s:\n{running.said}"
+        assert time.monotonic() < deadline, f"{phase.name} was not seen within 480 s:\n{running.said}"
         if phase.is_on(view):
             pause = draw.uniform(0.0, longest)
             time.sleep(pause)

@@ -180,7 +180,7 @@ class Start:
         """As a terminal does it at Ctrl-C."""
         os.killpg(self.process.pid, number)
 
-    def wait(self, seconds: float = 240.0) -> int:
+    def wait(self, seconds: float = 480.0) -> int:
         """Its exit code."""
         return self.process.wait(seconds)
 
