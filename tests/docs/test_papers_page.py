@@ -47,7 +47,7 @@ def test_sections_and_statuses_are_those_that_there_are() -> None:
     )
     for _, _, section, status in table_rows():
         for name in section.split(", "):
-            if name not in ("Paper", "printed", "below Table 1"):
+            if name not in ("Paper", "printed", "below Table 1", "below Table 4.1"):
                 assert name in headings, name
         assert status.startswith(STATUS)
 
