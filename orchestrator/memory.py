@@ -7,6 +7,8 @@ import sys
 
 MOST_MICRO_BATCHES = 8
 GIGABYTE = 10**9
+MOST_HELD = 64 * 2**20
+"""Bytes of a GPU that a worker between two trials may still hold: buffers of libraries, and no network."""
 SAID_BY_TORCH = ("can't allocate memory", "out of memory", "not enough memory")
 
 
@@ -44,3 +46,11 @@ def free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def gpu_bytes_held() -> int:
+    """Bytes of tensors that this process still holds on its GPUs; 0 where it has none. Imports nothing for that."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return 0
+    return sum(torch.cuda.memory_allocated(device) for device in range(torch.cuda.device_count()))

@@ -10,6 +10,8 @@ from typing import Any
 MOST_NODE_LOSSES = 20
 """For one trial or task: one that takes its nodes down with it must end some time."""
 TAKEN_AWAY = ("preempted", "has been drained", "node was drained")
+NOT_CLEAN = "This worker still holds"
+"""What a worker says that another trial has left with memory of a GPU."""
 LOST = ("node has died", "node died", "node is dead", "nodediederror", *TAKEN_AWAY)
 
 log = logging.getLogger(__name__)
@@ -22,13 +24,16 @@ class NodeLosses:
         self._seen: Counter[str] = Counter()
 
     def forgive(self, name: str, error: str) -> bool:
-        """Whether a failure is a loss of the node and no fault of what ran there.
+        """Whether a failure is a loss of the node, or of a worker left unclean by another trial, and no fault of what ran there.
 
         Args:
             name: of the trial or task.
             error: what Ray said.
         """
         said = error.lower()
+        if NOT_CLEAN.lower() in said:
+            log.warning("%s: the worker that it was given still held memory of a GPU. It begins on another one.", name)
+            return True
         if not any(word in said for word in LOST):
             return False
         self._seen[name] += 1

@@ -8,11 +8,16 @@ from typing import Any
 
 from ray import tune
 
+from orchestrator import memory
 from orchestrator.executors.protocol import MakeTrial, TrialSteps
 from orchestrator.executors.ray.group import GroupDied, TrialFailed, WorkerGroup
-from orchestrator.memory import free_memory, limit_memory
+from orchestrator.executors.ray.losses import NOT_CLEAN
 from orchestrator.storage.ledger import Report
 from orchestrator.trial import TrialJob, TrialRun
+
+
+class NotClean(RuntimeError):
+    """A worker between two trials still holds memory of a GPU."""
 
 
 class StoredTrial(tune.Trainable):  # type: ignore[misc]
@@ -33,7 +38,14 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        """One epoch. What goes wrong inside a trial is a result; only a dead worker is Ray's business."""
+        """One epoch. What goes wrong inside a trial is a result; only a dead worker is Ray's business.
+
+        Raises:
+            NotClean: the trial before has left something on the GPU; Tune 2.60 gives this one another worker. It would fail for
+                good if that were said when it is handed over.
+        """
+        if self._run is None and (held := memory.gpu_bytes_held()) > memory.MOST_HELD:
+            raise NotClean(f"{NOT_CLEAN} {held / 2**20:,.0f} MiB of a GPU")
         try:
             report = self._step()
         except GroupDied:
@@ -62,7 +74,7 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
     def _take(self, config: dict[str, Any]) -> None:
         self._config = config
         self._run: TrialSteps | None = None
-        free_memory()  # of the trial before
+        memory.free_memory()  # of the trial before
         self._job = TrialJob(**config["job"])
 
     def _step(self) -> Report:
@@ -74,6 +86,6 @@ class StoredTrial(tune.Trainable):  # type: ignore[misc]
                 self._group = WorkerGroup(job.workers, cpus=job.threads, gpus=self._config["gpus"], folder=folder)
             return self._group.step(job)
         if self._run is None:
-            limit_memory(job.memory_gb)
+            memory.limit_memory(job.memory_gb)
             self._run = self._make_trial(job)
         return self._run.step()

@@ -50,11 +50,11 @@ def ray_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(storage: Path, executor: RayExecutor, *, trials: int, resources: Resources) -> Ended:
+def run(storage: Path, executor: RayExecutor, *, trials: int, resources: Resources, concurrent: int = 2) -> Ended:
     from dataclasses import replace
 
     wanted = replace(sweep(trials=trials, epochs=3), resources=resources)
-    launch = Launch(sweep=wanted, overrides=Overrides(), name="sleeping", storage=storage, concurrent=2)
+    launch = Launch(sweep=wanted, overrides=Overrides(), name="sleeping", storage=storage, concurrent=concurrent)
     try:
         return run_sweep(launch, executor)
     finally:
@@ -75,6 +75,34 @@ def test_as_many_workers_start_as_trials_run_at_once_however_short_they_are(tmp_
     assert ended.finished
     assert len(processes(tmp_path)) == 2
     assert os.getpid() not in processes(tmp_path)
+
+
+class LeavingTrial(SleepingTrial):
+    """What trial 0 did stays on the GPU of its process, as far as anybody can tell."""
+
+    def step(self) -> Report:
+        from orchestrator import memory
+
+        if self._job.name == "trial-0000":
+            memory.gpu_bytes_held = lambda: 10**9
+        return super().step()
+
+
+def leaving(job: TrialJob) -> LeavingTrial:
+    """Made on the worker."""
+    return LeavingTrial(job, seconds=0.05)
+
+
+def test_a_worker_whose_gpu_memory_is_not_free_takes_no_further_trial(tmp_path: Path) -> None:
+    ended = run(tmp_path, RayExecutor(make_trial=leaving), trials=3, resources=Resources(), concurrent=1)
+    assert ended.finished
+    rows = Ledger(tmp_path, "sleeping").rows()
+    assert [row.state for row in rows] == ["completed"] * 3
+    first, *others = (
+        {pid for epoch in (1, 2, 3) for pid in writers(tmp_path, f"{row.fit_key}/epoch-{epoch:04d}")} for row in rows
+    )
+    assert len(first) == 1
+    assert others[0] == others[1] != first
 
 
 def test_a_trial_that_hangs_is_tried_on_another_worker_and_then_fails_alone(
