@@ -83,9 +83,9 @@ def _curves_of(findings: Findings, studio: Studio, rows: Sequence[Row], title: s
 
 
 def search_pictures(findings: Findings, studio: Studio) -> list[Picture]:
-    """The objective by trial and by parameter; empty as long as no trial has a value."""
+    """The objective by trial and by parameter; empty as long as fewer than two trials have a value."""
     draws, objective = draws_of(findings), findings.first_objective
-    if not draws:
+    if len(draws) < 2:
         return []
     label = "objective by trial, with the best so far"
     pictures = [studio.panel(lambda figure: draw_search(figure, draws, objective), label)]

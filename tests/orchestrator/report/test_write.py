@@ -149,7 +149,7 @@ def test_an_empty_sweep_says_what_is_missing(tmp_path: Path) -> None:
         "No trial has been drawn yet.",
         "No network has been evaluated on test yet.",
         "No trial has finished an epoch yet.",
-        "No trial has reported the objective yet.",
+        "Fewer than two trials have reported the objective so far.",
         "No network has been explained yet.",
         "There is no best network with predictions on test yet.",
         "No data set has been prepared yet.",
