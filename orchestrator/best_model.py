@@ -14,7 +14,7 @@ from orchestrator.external.chosen import Chosen, best_network
 from orchestrator.storage.address import Storage
 from orchestrator.storage.files import replace as replace_file
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.store import Store
+from orchestrator.storage.store import MissingArtifact, Store
 from orchestrator.tracking.mirror import REGISTERED
 from orchestrator.tracking.mlflow import open_tracker
 
@@ -109,6 +109,8 @@ class BestModel:
             raise
         except ValueError as error:
             return replace(before, problem=" ".join(str(error).split()))
+        except (FileNotFoundError, MissingArtifact) as error:  # `gc`, or somebody's hand
+            return replace(before, problem=f"a file of the network is gone: {' '.join(str(error).split())}")
         return replace(before, uri=done.uri, version=done.version)
 
     def _write(self, note: Note) -> None:

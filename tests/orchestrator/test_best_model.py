@@ -130,6 +130,14 @@ def test_a_network_that_cannot_be_registered_is_told_in_a_line_and_not_tried_aga
     assert told(sweep) == "not registered: its weights do not fit."
 
 
+def test_a_network_whose_files_are_gone_is_told_in_a_line(sweep: SmallSweep, registry: Callable[..., Registry]) -> None:
+    calls = registry(FileNotFoundError("No such file or directory: weights.safetensors"))
+    for _ in range(2):
+        sync(sweep)
+    assert calls.calls == 1
+    assert told(sweep).startswith("not registered: a file of the network is gone: No such file")
+
+
 def test_attempts_that_were_killed_end_with_the_command_that_takes_its_time(
     sweep: SmallSweep, registry: Callable[..., Registry]
 ) -> None:
