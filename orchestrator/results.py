@@ -113,11 +113,13 @@ def baselines_of(definition: Mapping[str, Any]) -> tuple[PixelBaseline, ...]:
     return tuple(task for task in tasks_of(definition) if isinstance(task, PixelBaseline))
 
 
-def baseline_rows(store: Store, ledger: Ledger) -> list[BaselineRow]:
-    """Results of the baselines, one a baseline and data set."""
+def baseline_rows(store: Store, ledger: Ledger, rows: Sequence[Row] | None = None) -> list[BaselineRow]:
+    """Results of the baselines, one a baseline and data set; the ledger's rows are read unless they are given."""
     tasks = baselines_of(ledger.definition())
+    if not tasks:
+        return []
     found = []
-    for data_key in dict.fromkeys(row.data_key for row in ledger.rows()):
+    for data_key in dict.fromkeys(row.data_key for row in (ledger.rows() if rows is None else rows)):
         for task in tasks:
             key = posthoc_key(task, [data_key])
             with contextlib.suppress(MissingArtifact):
@@ -126,11 +128,11 @@ def baseline_rows(store: Store, ledger: Ledger) -> list[BaselineRow]:
     return found
 
 
-def result_rows(store: Store, ledger: Ledger) -> list[ResultRow]:
-    """Trials by number, then members, then ensembles."""
+def result_rows(store: Store, ledger: Ledger, rows: Sequence[Row] | None = None) -> list[ResultRow]:
+    """Trials by number, then members, then ensembles; the ledger's rows are read unless they are given."""
     tasks = network_tasks(ledger.definition())
-    rows = [_network_row(store, tasks, row) for row in ledger.rows()]
-    return rows + [_ensemble_row(store, key, plain) for key, plain in ledger.ensembles().items()]
+    found = [_network_row(store, tasks, row) for row in (ledger.rows() if rows is None else rows)]
+    return found + [_ensemble_row(store, key, plain) for key, plain in ledger.ensembles().items()]
 
 
 def best_row(rows: Sequence[Row], objective: Objective) -> Row | None:

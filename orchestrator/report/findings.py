@@ -135,17 +135,17 @@ class Findings:
 
 def gather(store: Store, ledger: Ledger) -> Findings:
     """Read a sweep."""
-    definition = ledger.definition()
-    objectives, results = objectives_of(definition), tuple(result_rows(store, ledger))
+    definition, rows = ledger.definition(), ledger.rows()
+    objectives, results = objectives_of(definition), tuple(result_rows(store, ledger, rows))
     return Findings(
         store=store,
         name=ledger.name,
         state=ledger.state(),
         definition=definition,
         objectives=objectives,
-        rows=tuple(ledger.rows()),
+        rows=tuple(rows),
         results=results,
-        baselines=tuple(baseline_rows(store, ledger)),
+        baselines=tuple(baseline_rows(store, ledger, rows)),
         best=best_trial(results, objectives[0]),
         best_ensemble=best_of([row for row in results if row.kind == "ensemble"], objectives[0]),
         failures=ledger.failures(),
