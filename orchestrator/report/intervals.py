@@ -54,13 +54,15 @@ def accuracy_intervals(findings: Findings, rows: Sequence[ResultRow]) -> dict[st
 
     Of labels, all known ones of a group are drawn together.
     """
+    read = [(row, findings.predictions(row.key, "test")) for row in {row.key: row for row in rows}.values()]
+    if all(predictions is None for _, predictions in read):
+        return {}
     import torch
 
     from trainables.metrics import right_of_known
 
     alike: dict[tuple[str, ...], list[tuple[ResultRow, list[str], Tensor, Tensor]]] = {}
-    for row in {row.key: row for row in rows}.values():
-        predictions = findings.predictions(row.key, "test")
+    for row, predictions in read:
         groups = groups_of(findings, row, predictions)
         if predictions is not None and groups is not None:
             right, known = (each.double() for each in right_of_known(predictions))
