@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 DISEASES = ("COVID", "Lung_Opacity", "Viral Pneumonia")
 
 
-def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
-    """One of the two networks."""
+def paper_trial(backbone: str) -> TrialSpec:
+    """One of the two networks as the paper trains it."""
     return TrialSpec(
         data=CovidRadiography(size=299, down_sample=True),
         split=Split(val=0.1, calib=0.0, test=0.1),
-        model=FrozenHead(backbone=trial.suggest_categorical("backbone", ["vgg16", "densenet201"])),
+        model=FrozenHead(backbone=backbone),
         optimizer=Optimizer(kind="adam", learning_rate=1e-3, weight_decay=0.0),
         schedule=Schedule(
             epochs=20,
@@ -51,7 +51,12 @@ def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
     )
 
 
-def _small(spec: TrialSpec) -> TrialSpec:
+def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
+    """One of the two."""
+    return paper_trial(trial.suggest_categorical("backbone", ["vgg16", "densenet201"]))
+
+
+def small_trial(spec: TrialSpec) -> TrialSpec:
     """At 128 px both maps are 4 x 4. Which classes are diseases depends on the folder, so the recall is over all of them."""
     spec = smaller(spec, size=128, epochs=5, batch_size=32)
     return replace(spec, schedule=replace(spec.schedule, best_classes=()))
@@ -71,7 +76,7 @@ sweep = Sweep(
     ),
     description="Paper P3: frozen VGG16 and DenseNet201 on COVID-19 Radiography, maps scored by AOPC.",
     small=Small(
-        change=_small,
+        change=small_trial,
         embedded=Synthetic(images=320, size=128),
         posthoc=(
             Evaluation(),

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.objective import Objective
-from search_spaces.p3_covid_aopc import DISEASES
-from search_spaces.parts import smaller
+from search_spaces.p3_covid_aopc import paper_trial, small_trial
 from search_spaces.sweep import Small, Sweep
 from trainables.spec import (
     Aopc,
@@ -20,10 +19,7 @@ from trainables.spec import (
     Evaluation,
     FrozenHead,
     Lungs,
-    Optimizer,
     Sampling,
-    Schedule,
-    Split,
     Synthetic,
     Temperature,
     TrialSpec,
@@ -51,28 +47,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def space(trial: optuna.trial.BaseTrial) -> TrialSpec:
     """One of the rows."""
-    paper = TrialSpec(
-        data=CovidRadiography(size=299),
-        split=Split(val=0.1, calib=0.0, test=0.1),
-        model=HEAD,
-        optimizer=Optimizer(kind="adam", learning_rate=1e-3, weight_decay=0.0),
-        sampling=Sampling(draw="down_sample"),
-        schedule=Schedule(
-            epochs=20,
-            decay="constant",
-            clip_norm=None,
-            best_metric="val/mean_recall",
-            best_mode="max",
-            best_classes=DISEASES,
-        ),
-    )
+    paper = replace(paper_trial("vgg16"), data=CovidRadiography(size=299), sampling=Sampling(draw="down_sample"))
     return replace(paper, **CHANGES[trial.suggest_categorical("row", list(CHANGES))])
-
-
-def _small(spec: TrialSpec) -> TrialSpec:
-    """As of P3: at 128 px, and the recall is over all classes, since the folder may lack a disease."""
-    spec = smaller(spec, size=128, epochs=5, batch_size=32)
-    return replace(spec, schedule=replace(spec.schedule, best_classes=()))
 
 
 sweep = Sweep(
@@ -85,7 +61,7 @@ sweep = Sweep(
     posthoc=(Evaluation(), Temperature(), Aopc(cells=9, images=540)),
     description="Paper P3, what it left open: the head, sampling, and a map of the lungs as input.",
     small=Small(
-        change=_small,
+        change=small_trial,
         embedded=Synthetic(images=320, size=128, lung_masks=True),
         posthoc=(Evaluation(), Temperature(), Aopc(cells=9, images=8)),
     ),
