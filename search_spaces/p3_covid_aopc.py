@@ -81,8 +81,8 @@ sweep = Sweep(
         posthoc=(
             Evaluation(),
             Temperature(),
-            Aopc(cells=9, images=8),
-            AopcStability(cells=(9,), images=2, noises=(0.1, 0.3), perturbations=("mean",)),
+            Aopc(cells=9, images=16),  # enough of them for an interval
+            AopcStability(cells=(9,), images=4, noises=(0.1, 0.3), perturbations=("mean",)),
         ),
     ),
 )

@@ -60,7 +60,7 @@ def test_differences_name_setting_and_both_values() -> None:
     }
     assert told["data"] == ("CovidRadiography", "embedded radiographs")
     assert told["schedule/epochs"] == ("20", "5")
-    assert told["aopc/images"] == ("540", "8")
+    assert told["aopc/images"] == ("540", "16")
     assert not any(name.startswith("data/") for name in told)
 
 
