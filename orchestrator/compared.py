@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -63,13 +63,26 @@ class ComparedNetwork:
 
 def compared_networks(store: Store, ledger: Ledger, most: int = MOST_NETWORKS) -> list[ComparedNetwork]:
     """The best trials that have a result of the sweep's first AOPC task, the best first; each network once."""
-    definition = ledger.definition()
+    return compared_among(store, ledger.definition(), result_rows(store, ledger), most)
+
+
+def compared_among(
+    store: Store, definition: Mapping[str, Any], results: Iterable[ResultRow], most: int = MOST_NETWORKS
+) -> list[ComparedNetwork]:
+    """The same of results that were read before.
+
+    Args:
+        store: with the artifacts.
+        definition: of the sweep.
+        results: its rows with their metrics.
+        most: at most so many.
+    """
     tasks, objective = aopc_tasks(definition), objectives_of(definition)[0]
     if not tasks:
         return []
     task = tasks[0].name
     rows: dict[str, ResultRow] = {}
-    for row in result_rows(store, ledger):
+    for row in results:
         if row.kind == "trial" and row.state == "completed" and _has_tensors(store, row.results.get(task)):
             rows.setdefault(row.key, row)
 

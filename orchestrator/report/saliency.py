@@ -32,7 +32,6 @@ def _slides(findings: Findings, row: ResultRow, task: Aopc, tensors: Mapping[str
     rows = tensors.get("gallery/rows")
     lungs = about.lungs(rows.numpy()) if rows is not None and images else None
     for place, image in enumerate(images):
-        facts = _facts(about, tensors, place, int(rows[place]), image) if rows is not None else _untold(image)
         yield Slide(
             target=image.target,
             predicted=image.predicted,
@@ -42,22 +41,27 @@ def _slides(findings: Findings, row: ResultRow, task: Aopc, tensors: Mapping[str
             uri=picture_uri(image.pixels),
             views=(View(name=explainer_label(task.explainer), uri=picture_uri(heat_colours(image.heat))),),
             lines=(*_lesion(image), *outline("lungs", None if lungs is None else lungs[place])),
-            facts=facts,
+            facts=image_facts(about, tensors, place, image),
         )
 
 
-def _facts(about: AboutImages, tensors: Mapping[str, Any], place: int, row: int, image: Explained) -> Facts:
-    target, predicted = (int(tensors[f"gallery/{name}"][place]) for name in ("targets", "predicted"))
+def image_facts(about: AboutImages, tensors: Mapping[str, Any], place: int, image: Explained) -> Facts:
+    """What is known of an image of an AOPC result's gallery.
+
+    Args:
+        about: the network.
+        tensors: of the result.
+        place: of the image in the gallery.
+        image: the same one.
+    """
+    if "gallery/rows" not in tensors:
+        return (
+            ("True class", image.target),
+            ("Predicted", image.predicted),
+            ("Probability", "the result does not say which image of the split this is"),
+        )
+    row, target, predicted = (int(tensors[f"gallery/{name}"][place]) for name in ("rows", "targets", "predicted"))
     return (*about.facts(row, target, predicted), *area_facts(tensors, row, is_right=image.is_right))
-
-
-def _untold(image: Explained) -> Facts:
-    """Of a result that does not say which images it shows."""
-    return (
-        ("True class", image.target),
-        ("Predicted", image.predicted),
-        ("Probability", "the result does not say which image of the split this is"),
-    )
 
 
 def _lesion(image: Explained) -> tuple[Outline, ...]:

@@ -25,8 +25,8 @@ def compared_images(
 ) -> dict[str, Tensor]:
     """A few images with the map of their true class: the predicted one would be another class for another network.
 
-    Tensors, a row an image: `compared/pixels`, `/maps` [images, height, width], `/targets`, `/predicted`, and `/ids`, numbers
-    made from the images' ids, by which the images of two networks are matched.
+    Tensors, a row an image: `compared/pixels`, `/maps` [images, height, width], `/targets`, `/predicted`, `/rows` (of the
+    split), and `/ids`, numbers made from the images' ids, by which the images of two networks are matched.
 
     Args:
         images: the split.
@@ -43,6 +43,7 @@ def compared_images(
         "compared/maps": upsample(maps[:, None], (height, width))[:, 0],
         "compared/targets": targets[rows],
         "compared/predicted": predicted[rows],
+        "compared/rows": torch.from_numpy(rows),
         "compared/ids": torch.tensor([_number(images.image_ids[row]) for row in rows]),
     }
 

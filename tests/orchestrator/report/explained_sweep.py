@@ -46,6 +46,7 @@ def scored_tensors() -> dict[str, Tensor]:
     areas = torch.tensor([0.5, 0.25, 0.125])
     return compared_tensors() | {
         "gallery/rows": torch.tensor(ROWS),
+        "compared/rows": torch.tensor(ROWS[:3]),
         "rows": torch.tensor(SCORED),
         "aopc_per_image": areas,
         "random_aopc_per_image": areas / 2,

@@ -56,6 +56,23 @@ def test_what_is_not_known_of_an_image_is_said(findings: Findings, tmp_path: Pat
     assert "does not say which image" in facts(task.gallery.slides[0])["Probability"]
 
 
+def test_compared_trials_and_opacities_know_as_much(findings: Findings, tmp_path: Path) -> None:
+    grid = grid_comparison(findings, Studio())["gallery"]
+    first, second = (facts(view) for view in grid.slides[0].views)
+    assert facts(grid.slides[0]) == {"True class": "normal"}
+    assert "True class" not in first
+    for told, row in ((first, findings.rows[0]), (second, findings.rows[1])):
+        expected = findings.predictions(row.key, "test").log_probs()[0, 5, 0].exp().item()
+        assert told["Probability"].startswith(f"{expected:.3f}")
+        assert told["Image"] == "number 6 of test"
+    assert first["AOPC"] == "0.250, in random order 0.125 (gain +0.125)"
+    (task,) = explained_tasks(findings, Studio())
+    opacities = overlays(findings, Studio())
+    assert [facts(slide) for slide in opacities.slides] == [facts(slide) for slide in task.gallery.slides]
+    older = finished_sweep(tmp_path)  # whose result does not name its images
+    assert "does not say" in facts(overlays(gather(older.store, older.ledger), Studio()).slides[0])["Probability"]
+
+
 def test_right_and_wrong_ones_are_counted(findings: Findings) -> None:
     (task,) = explained_tasks(findings, Studio())
     assert (task.gallery.right, task.gallery.wrong) == (3, 1)

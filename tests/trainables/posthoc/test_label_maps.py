@@ -108,3 +108,5 @@ def test_networks_of_labels_are_compared_on_images_of_which_one_is_present() -> 
     assert torch.equal(found[0]["compared/ids"], found[1]["compared/ids"])
     assert torch.equal(found[0]["compared/targets"], found[1]["compared/targets"])
     assert len(found[0]["compared/ids"]) == 6
+    shown = first.image_set.pixels[found[0]["compared/rows"].numpy()]
+    assert torch.equal(found[0]["compared/pixels"], torch.from_numpy(shown.copy()))
