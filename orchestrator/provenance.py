@@ -66,6 +66,21 @@ def worker(*, threads: int, workers: int = 1, gpus: float = 0.0) -> dict[str, An
     }
 
 
+def cpu_worker(threads: int) -> dict[str, Any]:
+    """As `worker`, of work that never looks at a GPU; needs no torch.
+
+    Args:
+        threads: that were at work at once.
+    """
+    return {
+        "device": platform.processor() or platform.machine(),
+        "gpu": False,
+        "gpus": 0.0,
+        "threads": threads,
+        "workers": 1,
+    }
+
+
 def _git(folder: Path, *words: str) -> str:
     command = ["git", "-C", str(folder), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()

@@ -88,7 +88,8 @@ def _all(findings: Findings) -> Iterator[tuple[str, Sequence[float], Sequence[Ma
     """Stage, and the seconds of each piece of work with its worker."""
     for key in _data_keys(findings):
         if (manifest := _manifest(findings, key)) is not None:
-            yield "preparation of the data", [manifest.committed_at - manifest.started_at], [{}]
+            seconds = manifest.committed_at - manifest.started_at
+            yield "preparation of the data", [seconds], [manifest.meta.get("worker", {})]
     for key in dict.fromkeys(row.lungs_key for row in findings.rows if row.lungs_key):
         yield from _of_result(findings, "segmentation of the lungs", key, "")
     for row in first_stages(findings):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.data import counts_text, left_out
 from orchestrator.errors import StorageError
+from orchestrator.provenance import cpu_worker
 from orchestrator.storage.store import Store
 from orchestrator.trial import weights_folder
 from trainables.spec import (
@@ -158,6 +159,7 @@ class Preparation:
 
     def _images(self, spec: FileSpec) -> str:
         """Key of the decoded images of a data set, which are in the store when this returns."""
+        from trainables.data.decode_all import decoding_threads
         from trainables.data.prepare import decode
 
         listing, prints = self._listed(spec)
@@ -169,11 +171,19 @@ class Preparation:
                 lambda folder: decode(
                     listing, spec.size, folder, self._on_progress, on_bad_image=self.source.on_bad_image
                 ),
+                decoding_threads(),
             )
         return key
 
-    def _build(self, key: str, meta: dict[str, Any], fill: Callable[[Path], None]) -> None:
-        """Fill and commit an artifact; of several processes that ask at once, one does it and the others wait."""
+    def _build(self, key: str, meta: dict[str, Any], fill: Callable[[Path], None], threads: int = 1) -> None:
+        """Fill and commit an artifact; of several processes that ask at once, one does it and the others wait.
+
+        Args:
+            key: of the artifact.
+            meta: what its manifest says.
+            fill: writes its files to a folder.
+            threads: that `fill` works with.
+        """
         with self.store.turn(key):
             if self.store.exists(key):
                 return
@@ -186,7 +196,7 @@ class Preparation:
             except BaseException:
                 attempt.abandon()  # decoded images are large, and every start would leave some more
                 raise
-            attempt.commit(meta)
+            attempt.commit({**meta, "worker": cpu_worker(threads)})
 
     def _weights(self, spec: TrialSpec) -> list[str]:
         weights = initial_weights(spec.model)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.executors.inline import InlineExecutor
-from orchestrator.provenance import worker
+from orchestrator.provenance import cpu_worker, worker
 from orchestrator.report.effort import Spent, effort_lines
 from orchestrator.report.findings import Findings, gather
 from orchestrator.report.origin import stages
@@ -90,7 +90,10 @@ def test_a_sweep_writes_down_what_it_ran_on(tmp_path: Path) -> None:
     assert findings.meta(findings.results[0].results["evaluation"])["worker"] == expected
     lines = {line.name: line for line in effort_lines(findings)}
     assert {"preparation of the data", "training", "one pass over all splits", "evaluation", "all"} == set(lines)
-    assert lines["preparation of the data"].cpu_hours == "–"
+    assert findings.store.manifest(row.data_key).meta["worker"] == cpu_worker(1)
+    prepared = lines["preparation of the data"]  # one thread draws
+    assert prepared.sorts[1] == pytest.approx(prepared.sorts[0] / 3600)
+    assert prepared.sorts[0] > 0
     if not expected["gpu"]:
         assert lines["all"].gpu_hours == "0"
     trained = sum(row.reports[0].seconds.values())
