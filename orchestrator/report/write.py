@@ -84,7 +84,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "definition": findings.definition,
         "definition_json": json.dumps(findings.definition, indent=2, ensure_ascii=False),
         "objectives": [f"{metric_label(each.metric)} ({each.mode})" for each in findings.objectives],
-        "sections": ("paper", *SECTIONS) if paper else SECTIONS,
+        "sections": _sections(findings, has_paper=paper is not None),
         "paper": paper,
         "written": time_text(time.time()),
         "created": time_text(findings.definition.get("created", 0.0)),
@@ -125,6 +125,13 @@ def content(findings: Findings) -> dict[str, Any]:
         "results": findings.results,
         "ledger_rows": {row.name: row for row in findings.rows},
     }
+
+
+def _sections(findings: Findings, *, has_paper: bool) -> list[str]:
+    """Those of this sweep; that on ensembles is left out where none is asked for."""
+    wants_ensembles = any(task["kind"] == "ensemble" for task in findings.definition["posthoc"])
+    left_out = {"ensembles"} if not (wants_ensembles or findings.ensembles) else set()
+    return [name for name in (*(("paper",) if has_paper else ()), *SECTIONS) if name not in left_out]
 
 
 def environment() -> Environment:

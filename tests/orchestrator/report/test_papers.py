@@ -163,6 +163,7 @@ def test_the_page_has_tables_samples_and_differences(storage: Path) -> None:
     assert "0.87519" in page
     assert "embedded radiographs" in page
     assert page.count('alt="radiograph, ') >= 4
+    assert '<div class="paper-figures">' in page
 
 
 def test_text_forms_hold_the_same_numbers(storage: Path) -> None:

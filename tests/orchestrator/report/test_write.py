@@ -151,11 +151,25 @@ def test_an_empty_sweep_says_what_is_missing(tmp_path: Path) -> None:
         "No trial has finished an epoch yet.",
         "Fewer than two trials have reported the objective so far.",
         "No network has been explained yet.",
+        "No ensemble has been pooled yet.",
         "There is no best network with predictions on test yet.",
         "No data set has been prepared yet.",
         "Nothing has been computed yet.",
     ):
         assert sentence in page.text, sentence
+
+
+def test_a_sweep_that_asks_for_no_ensemble_has_no_section_on_them(tmp_path: Path) -> None:
+    sweep = TinySweep(tmp_path)
+    definition = sweep.ledger.definition()
+    kept = [task for task in definition["posthoc"] if task["kind"] != "ensemble"]
+    assert len(kept) < len(definition["posthoc"])
+    sweep.ledger.write_definition({**definition, "posthoc": kept})
+    text, page = page_of(sweep, tmp_path)
+    assert "ensemble has been pooled" not in page.text
+    assert 'id="statistics"' in text
+    assert 'id="ensembles"' not in text
+    assert 'href="#ensembles"' not in text
 
 
 def test_a_sweep_whose_only_trial_failed_has_a_report(tmp_path: Path) -> None:
