@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rich.console import Console, Group, RenderableType
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 COLOURS = {"running": "cyan", "completed": "green", "stopped": "yellow", "failed": "red"}
 SHOWN_ROWS = 24
+SAID_ROWS = 4
+SUMMARY_SECONDS = 60.0
+"""Between two lines that say how far all of it is."""
 
 ProgressForm: TypeAlias = Literal["auto", "lines", "json"]
 """A live table on a terminal and lines elsewhere; always lines; or JSON, an object a line."""
@@ -41,9 +45,12 @@ class Progress:
         name: name of the sweep.
         quiet: show nothing.
         live: show a live table where stderr is a terminal.
+        summary_seconds: where there is no table, time between two lines at least that say how far all of it is.
     """
 
-    def __init__(self, name: str, *, quiet: bool = False, live: bool = True) -> None:
+    def __init__(
+        self, name: str, *, quiet: bool = False, live: bool = True, summary_seconds: float = SUMMARY_SECONDS
+    ) -> None:
         self._name = name
         self._console = Console(stderr=True, quiet=quiet)
         self._started = time.monotonic()
@@ -52,6 +59,8 @@ class Progress:
         self._driver: SweepDriver | None = None
         self._reconciler: Reconciler | None = None
         self._told: dict[str, str] = {}
+        self._every = summary_seconds
+        self._next_summary = self._started + summary_seconds
         self._decoded = (0, 0)
         self._note = ""
         self._live: Live | None = None
@@ -71,17 +80,17 @@ class Progress:
         """Images are being decoded."""
         self._decoded = (done, total)
         if self._live is None and done == total:
-            self._console.print(f"{self._clock()} {total} images are ready")
+            self._say(f"{total} images are ready")
 
     def data_ready(self, text: str) -> None:
         """A data set is in the store."""
-        self._console.print(f"{self._clock()} {text}", highlight=False)
+        self._say(text)
 
     def note(self, text: str) -> None:
         """Say what is being done now."""
         self._note = text
         if self._live is None:
-            self._console.print(f"{self._clock()} {text}", highlight=False)
+            self._say(text)
 
     def changed(self, driver: SweepDriver, reconciler: Reconciler) -> None:
         """A row or a task has changed."""
@@ -95,11 +104,33 @@ class Progress:
                 before, self._told[row.name] = self._told.get(row.name), row.state
                 if before is None and row.state != "running" and not self._reported_now(row):
                     continue  # it had ended before this start
-                self._console.print(f"{self._clock()} {row.name} {row.state}{_ending(row, driver)}", highlight=False)
+                self._say(f"{row.name} {row.state}{_ending(row, driver)}")
         done = str(len(reconciler.done))
         if reconciler.done and self._told.get("post-hoc") != done and not reconciler.pending:
             self._told["post-hoc"] = done
-            self._console.print(f"{self._clock()} {done} post-hoc results are there", highlight=False)
+            self._say(f"{done} post-hoc results are there")
+        for key, error in list(reconciler.failed.items()):
+            if key not in self._told:
+                self._told[key] = error
+                self._say(f"{key} failed: {error.splitlines()[0] if error else ''}")
+        if time.monotonic() >= self._next_summary:
+            self._next_summary = time.monotonic() + self._every
+            self._tell_summary(driver, reconciler)
+
+    def _tell_summary(self, driver: SweepDriver, reconciler: Reconciler) -> None:
+        """How far all of it is, where that has changed."""
+        rows = list(driver.rows.values())
+        running = [f"{row.name} {_epoch(row)}" for row in rows if row.state == "running"]
+        more = f" and {len(running) - SAID_ROWS} more" if len(running) > SAID_ROWS else ""
+        epochs = f", epochs: {', '.join(running[:SAID_ROWS])}{more}" if running else ""
+        summary = f"{self._counts(rows)}{epochs}; post-hoc: {_queue(reconciler)}"
+        if self._told.get("summary") != summary:
+            self._told["summary"] = summary
+            self._say(f"{summary}{self._left(rows)}")
+
+    def _say(self, text: str) -> None:
+        """A line; in a log it is one line, however long."""
+        self._console.print(f"{self._clock()} {text}", highlight=False, soft_wrap=not self._console.is_terminal)
 
     def _reported_now(self, row: Row) -> bool:
         return row.ended > 0 and time.time() - row.ended < 5
@@ -115,11 +146,9 @@ class Progress:
     def _headline(self, rows: list[Row]) -> Text:
         assert self._driver is not None
         assert self._reconciler is not None
-        queue = self._reconciler
-        failed = f", {len(queue.failed)} failed" if queue.failed else ""
         return Text(
-            f"{self._name}: {self._counts(rows)}; post-hoc: {len(queue.done)} done, "
-            f"{len(queue.pending)} queued{failed}; {self._clock()}{self._left(rows)}{f'; {self._note}' if self._note else ''}"
+            f"{self._name}: {self._counts(rows)}; post-hoc: {_queue(self._reconciler)}; "
+            f"{self._clock()}{self._left(rows)}{f'; {self._note}' if self._note else ''}"
         )
 
     def _counts(self, rows: list[Row]) -> str:
@@ -131,7 +160,7 @@ class Progress:
         told = ", ".join(f"{counts[state]} {state}" for state in COLOURS if counts[state])
         if generations := generations_of(rows, interval=interval, wanted=wanted):
             return f"{sum(counts.values())} of {wanted} members ({told}), {generations.told()}"
-        return f"{len(states)} of {wanted} trials ({told})"
+        return f"{len(states)} of {wanted} trials" + (f" ({told})" if told else "")
 
     def _left(self, rows: list[Row]) -> str:
         """What is left, and how busy the GPUs are, as far as it can be said."""
@@ -165,6 +194,16 @@ class Progress:
         return f"{seconds // 60}:{seconds % 60:02d}"
 
 
+def _queue(reconciler: Reconciler) -> str:
+    """`12 done, 5 queued (4 aopc, 1 evaluation), 1 failed`: what is running or waits, by its kind."""
+    kinds = Counter(key.rpartition("-")[0] for key in list(reconciler.pending))
+    waiting = ", ".join(
+        f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda each: (-each[1], each[0]))
+    )
+    failed = f", {len(reconciler.failed)} failed" if reconciler.failed else ""
+    return f"{len(reconciler.done)} done, {kinds.total()} queued{f' ({waiting})' if waiting else ''}{failed}"
+
+
 def _epoch(row: Row) -> str:
     if row.first_key and not row.reports and row.state == "running":
         return "first stage"
@@ -179,7 +218,7 @@ def _ending(row: Row, driver: SweepDriver) -> str:
         return f": {row.reason.splitlines()[0] if row.reason else ''}"
     best = row.best
     value = best.metrics.get(driver.first_objective.metric) if best else None
-    at = f" after {len(row.reports)} epochs"
+    at = f" after {len(row.reports)} epoch{'' if len(row.reports) == 1 else 's'}"
     return at if value is None else f"{at}, {driver.first_objective.metric} {value:.4f}"
 
 

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,6 +135,31 @@ def test_the_table_says_what_is_left(tmp_path: Path) -> None:
     seen = wide.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert any("of training left" in line for line in seen)
     assert any("trial-0001" in line and "/3" in line for line in seen)
+
+
+def test_lines_say_now_and_then_how_far_all_of_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("tiny", live=False, summary_seconds=0) as progress:
+        run_sweep(launch(tmp_path / "runs"), InlineExecutor(), [progress])
+    told = [line.partition(" ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert "0 of 4 trials; post-hoc: 0 done, 0 queued" in told
+    assert any(line.startswith("2 of 4 trials (2 running), epochs: trial-0000 1/3, trial-0001 ") for line in told)
+    assert told[-1] == "4 of 4 trials (2 completed, 2 stopped); post-hoc: 9 done, 0 queued"
+    assert len(set(told)) == len(told), "a line was told twice"
+    with Progress("tiny", live=False) as progress:  # a short sweep has no need of it
+        run_sweep(launch(tmp_path / "others"), InlineExecutor(), [progress])
+    assert "post-hoc: " not in capsys.readouterr().err
+
+
+def test_what_waits_is_told_by_its_kind_and_a_failure_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    driver = SimpleNamespace(rows={}, interval=0, sweep=SimpleNamespace(trials=2, member_seeds=0))
+    pending = {"aopc-01", "laplace_kron-02", "aopc-03"}
+    queue = SimpleNamespace(done={"evaluation-04"}, pending=pending, failed={"aopc-05": "ValueError: no map\nmore"})
+    with Progress("tiny", live=False, summary_seconds=0) as progress:
+        for _ in range(2):
+            progress.changed(driver, queue)  # type: ignore[arg-type]
+    told = capsys.readouterr().err
+    assert told.count("aopc-05 failed: ValueError: no map\n") == 1
+    assert told.count("post-hoc: 1 done, 3 queued (2 aopc, 1 laplace_kron), 1 failed") == 1
 
 
 def test_quiet_wins_over_every_form(capsys: pytest.CaptureFixture[str]) -> None:
