@@ -72,5 +72,6 @@ def _draw(spec: Synthetic, index: int, *, in_training: bool) -> synthetic.Radiog
         label_noise=spec.label_noise,
         shortcut=spec.shortcut,
         multilabel=spec.multilabel,
+        healthy=spec.healthy,
         marker_follows_class=in_training,
     )

@@ -103,6 +103,7 @@ def synthesize(
     shortcut: float = 0.0,
     marker_follows_class: bool = False,
     multilabel: bool = False,
+    healthy: float = 0.0,
 ) -> Radiograph:
     """Draw radiograph number ``index``; it depends on the arguments alone, not on what was drawn before.
 
@@ -121,13 +122,15 @@ def synthesize(
             otherwise, and always elsewhere, it is independent of what the image shows. At 0: no disc.
         marker_follows_class: Whether this image is of the part where the marker misleads: training.
         multilabel: Draw three independent findings, each with `MULTILABEL_PREVALENCE`, instead of a class.
+        healthy: Probability that an image shows no finding, whatever was drawn for it: classes are uneven then,
+            and the other images stay as they are.
 
     Raises:
         ValueError: When an option is out of its range, or ``label_noise`` is asked for with ``multilabel``.
     """
-    check_options(index, size, seed, images_per_patient, label_noise, shortcut, multilabel)
+    check_options(index, size, seed, images_per_patient, label_noise, shortcut, multilabel, healthy)
     patient = index // images_per_patient
-    findings = draw_findings(seed, index, multilabel)
+    findings = draw_findings(seed, index, multilabel, healthy)
     true_label = findings.index(True) + 1 if any(findings) else 0
     marker = has_marker(
         seed, index, findings, shortcut=shortcut, follows_class=marker_follows_class, multilabel=multilabel
@@ -154,6 +157,7 @@ def synthesize_many(
     shortcut: float = 0.0,
     marker_follows_class: Callable[[str], bool] | bool = False,
     multilabel: bool = False,
+    healthy: float = 0.0,
 ) -> Radiographs:
     """Draw radiographs 0 to ``count - 1`` and stack them; the options are those of `synthesize`.
 
@@ -165,7 +169,7 @@ def synthesize_many(
     if count < 1:
         raise ValueError(f"synthesize_many() needs count >= 1, got {count}. Ask for at least one image.")
     follows = marker_follows_class if callable(marker_follows_class) else lambda patient: marker_follows_class
-    check_options(0, size, seed, images_per_patient, label_noise, shortcut, multilabel)
+    check_options(0, size, seed, images_per_patient, label_noise, shortcut, multilabel, healthy)
     images = [
         synthesize(
             index,
@@ -176,6 +180,7 @@ def synthesize_many(
             shortcut=shortcut,
             marker_follows_class=follows(_patient_name(index, images_per_patient)),
             multilabel=multilabel,
+            healthy=healthy,
         )
         for index in range(count)
     ]

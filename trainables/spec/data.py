@@ -24,6 +24,7 @@ class Synthetic:
         shortcut: probability that the burned-in marker follows the class `opacity` in the training split only.
         multilabel: three independent findings as labels, in place of one class.
         lung_masks: whether the lungs of every image are kept too, for `lungs`; the images are the same.
+        healthy: probability that an image shows no finding, whatever was drawn for it, so that classes are uneven.
     """
 
     kind: Literal["synthetic"] = "synthetic"
@@ -35,6 +36,7 @@ class Synthetic:
     shortcut: float = 0.0
     multilabel: bool = False
     lung_masks: bool = False
+    healthy: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least("data/images", self.images, 16)
@@ -42,6 +44,7 @@ class Synthetic:
         _at_least("data/images_per_patient", self.images_per_patient, 1)
         _share("data/label_noise", self.label_noise)
         _share("data/shortcut", self.shortcut)
+        _share("data/healthy", self.healthy)
         if self.multilabel and self.label_noise:
             raise ValueError(
                 f"data/label_noise is {self.label_noise} and data/multilabel is true; noise is defined for classes only. "

@@ -25,6 +25,7 @@ class Purpose(IntEnum):
     BURN_IN = 4
     MARKER = 5
     GRAIN = 6
+    HEALTH = 7
 
 
 def stream(seed: int, purpose: Purpose, number: int) -> np.random.Generator:
@@ -32,11 +33,14 @@ def stream(seed: int, purpose: Purpose, number: int) -> np.random.Generator:
     return np.random.default_rng((seed, int(purpose), number))
 
 
-def draw_findings(seed: int, index: int, multilabel: bool) -> Findings:
+def draw_findings(seed: int, index: int, multilabel: bool, healthy: float = 0.0) -> Findings:
     """Draw what an image shows: each finding by itself if ``multilabel``, else one class.
 
-    The classes are shuffled within each block of `BALANCED` images, so that small data sets are even too.
+    The classes are shuffled within each block of `BALANCED` images, so that small data sets are even too. With the
+    probability ``healthy`` an image shows no finding, whatever was drawn for it.
     """
+    if healthy > 0.0 and stream(seed, Purpose.HEALTH, index).random() < healthy:
+        return False, False, False
     if multilabel:
         draws = stream(seed, Purpose.FINDINGS, index).random(len(FINDINGS))
         opacity, effusion, enlarged = draws < MULTILABEL_PREVALENCE
@@ -74,6 +78,7 @@ def check_options(
     label_noise: float,
     shortcut: float,
     multilabel: bool,
+    healthy: float = 0.0,
 ) -> None:
     """Refuse options that no radiograph can be drawn with.
 
@@ -91,7 +96,7 @@ def check_options(
         raise ValueError(
             f"synthesize() needs images_per_patient >= 1, got {images_per_patient}. Use 1 for a patient per image."
         )
-    for name, value in (("label_noise", label_noise), ("shortcut", shortcut)):
+    for name, value in (("label_noise", label_noise), ("shortcut", shortcut), ("healthy", healthy)):
         if not 0.0 <= value <= 1.0:
             raise ValueError(
                 f"synthesize() needs {name} between 0 and 1, got {value}. It is a probability: 5 % is 0.05."
