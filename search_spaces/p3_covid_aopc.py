@@ -77,7 +77,7 @@ sweep = Sweep(
     description="Paper P3: frozen VGG16 and DenseNet201 on COVID-19 Radiography, maps scored by AOPC.",
     small=Small(
         change=small_trial,
-        embedded=Synthetic(images=320, size=128),
+        embedded=Synthetic(images=320, size=128, images_per_patient=1),
         posthoc=(
             Evaluation(),
             Temperature(),

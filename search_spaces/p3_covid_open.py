@@ -70,7 +70,7 @@ sweep = Sweep(
     description="Paper P3, what it left open: the head, sampling, and a map of the lungs as input.",
     small=Small(
         change=small_row,
-        embedded=Synthetic(images=400, size=128, lung_masks=True, healthy=0.5),
+        embedded=Synthetic(images=400, size=128, images_per_patient=1, lung_masks=True, healthy=0.5),
         posthoc=(Evaluation(), Temperature(), Aopc(cells=4, images=16)),
     ),
 )
