@@ -131,7 +131,7 @@ def area_table(networks: Sequence[ComparedNetwork]) -> list[tuple[str, ...]]:
         if "aopc_by_step" in each.tensors:
             values = [each.value(metric) for metric in ("aopc", "aopc_random", "aopc_gain")]
             name = f"{each.name}, {each.label}" if each.label else each.name
-            lines.append((name, *("-" if value is None else f"{value:.3f}" for value in values)))
+            lines.append((name, *("-" if value is None else f"{value:z.3f}" for value in values)))
     return lines
 
 

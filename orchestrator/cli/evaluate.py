@@ -122,7 +122,7 @@ def _tell(found: Evaluation) -> None:
     table.add_column("T", justify="right")
     for row in found.rows:
         name = f"{row.name} (best)" if row.key == found.best else row.name
-        table.add_row(name, *(_change(row, metric) for metric in SHOWN), f"{row.temperature:.3f}")
+        table.add_row(name, *(_change(row, metric) for metric in SHOWN), f"{row.temperature:z.3f}")
     Console(width=None).print(table)
     click.echo("before -> after temperature scaling, fitted on the sweep's own calib split. All metrics: --json")
     for remark in found.remarks:
@@ -133,4 +133,4 @@ def _change(row: EvaluatedRow, metric: str) -> str:
     before, after = (row.metrics[f"{stage}/{metric}"] for stage in ("uncalibrated", "temperature"))
     if before is None or after is None:
         return "-"
-    return f"{before:.3f}" if before == after else f"{before:.3f} -> {after:.3f}"
+    return f"{before:z.3f}" if before == after else f"{before:z.3f} -> {after:z.3f}"

@@ -66,4 +66,4 @@ def _tell(found: Detection) -> None:
 
 def _rates(metrics: Mapping[str, float | None], score: str) -> str:
     values = [metrics.get(f"uncalibrated/ood_{rate}_{score}") for rate in ("auroc", "fpr95")]
-    return " / ".join("-" if value is None else f"{value:.3f}" for value in values) if values[0] is not None else "-"
+    return " / ".join("-" if value is None else f"{value:z.3f}" for value in values) if values[0] is not None else "-"

@@ -42,7 +42,7 @@ class AboutImages:
         """
         if self._raw is None or image >= len(self._raw):
             return ""
-        raw, *after = (f"{float(each[image, label]):.3f}" for each in self._probabilities)
+        raw, *after = (f"{float(each[image, label]):z.3f}" for each in self._probabilities)
         return f"{raw} ({after[0]} after temperature)" if after else raw
 
     def truth(self, image: int, target: int) -> Facts:
@@ -105,4 +105,4 @@ def area_facts(tensors: Mapping[str, Any], image: int, *, is_right: bool) -> Fac
         why = "it is not in the sample that was scored" if is_right else "only correct predictions are scored"
         return (("AOPC", f"none: {why}"),)
     along, control = (float(tensors[name][int(places[0])]) for name in ("aopc_per_image", "random_aopc_per_image"))
-    return (("AOPC", f"{along:.3f}, in random order {control:.3f} (gain {along - control:+.3f})"),)
+    return (("AOPC", f"{along:z.3f}, in random order {control:z.3f} (gain {along - control:+z.3f})"),)

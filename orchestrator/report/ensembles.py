@@ -92,7 +92,7 @@ def _gains(row: ResultRow) -> list[tuple[str, ...]]:
 
 
 def _signed(value: float | None) -> str:
-    return number_text(value) if value is None else f"{value:+.3f}"
+    return number_text(value) if value is None else f"{value:+z.3f}"
 
 
 def _compared(details: Mapping[str, Any], names: Mapping[str, str]) -> str:

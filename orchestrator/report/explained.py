@@ -109,12 +109,12 @@ def _with_interval(row: ResultRow, metric: str) -> str:
     if value is None:
         return ""
     low, high = row.metrics.get(f"{metric}/low"), row.metrics.get(f"{metric}/high")
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return f"{value:z.3f}" if low is None or high is None else f"{value:z.3f} ({low:z.3f} to {high:z.3f})"
 
 
 def _aopc_text(row: ResultRow, task: Aopc) -> str:
     along, control = (row.metrics.get(f"{task.name}/{task.split}/{metric}") for metric in ("aopc", "aopc_random"))
-    return "" if along is None or control is None else f"\nAOPC {along:.3f}, random {control:.3f}"
+    return "" if along is None or control is None else f"\nAOPC {along:z.3f}, random {control:z.3f}"
 
 
 def _convention(task: Aopc) -> str:

@@ -68,7 +68,7 @@ def tiles(findings: Findings) -> list[Tile]:
     if gain is not None:
         found.append(
             Tile(
-                value=f"{gain:+.3f}",
+                value=f"{gain:+z.3f}",
                 title="AOPC over random order",
                 note="above 0, Grad-CAM points at what the network uses",
             )
@@ -102,7 +102,7 @@ def _judged(findings: Findings, key: str, metrics: Mapping[str, float | None]) -
     """
     accuracy, area = metrics.get("test/accuracy"), metrics.get("test/auroc")
     if findings.multilabel(key):
-        told = f"reaches {area:.3f}" if area is not None else "has no label"
+        told = f"reaches {area:z.3f}" if area is not None else "has no label"
         return f"{told} in AUROC on test, the mean over the labels where it is defined" if accuracy is not None else ""
     return f"classifies {percent_text(accuracy)} of the test images correctly" if accuracy is not None else ""
 
@@ -112,10 +112,10 @@ def _calibration_sentence(best: ResultRow) -> list[str]:
     fitted = best.metrics.get("temperature/calib/temperature")
     if before is None or after is None:
         return []
-    by = f"Temperature scaling (T = {fitted:.2f})" if fitted is not None else "Temperature scaling"
+    by = f"Temperature scaling (T = {fitted:z.2f})" if fitted is not None else "Temperature scaling"
     if after < before:
-        return [f"{by} brings its expected calibration error from {before:.3f} to {after:.3f}."]
-    return [f"{by} does not lower its expected calibration error: {before:.3f} before, {after:.3f} after."]
+        return [f"{by} brings its expected calibration error from {before:z.3f} to {after:z.3f}."]
+    return [f"{by} does not lower its expected calibration error: {before:z.3f} before, {after:z.3f} after."]
 
 
 def _baseline_sentences(findings: Findings) -> list[str]:
@@ -147,7 +147,7 @@ def _accuracy_tile(findings: Findings, row: ResultRow, title: str) -> Tile:
     note = row.name
     interval = accuracy_interval(findings, row)
     if interval is not None:
-        note += f"; 95 % interval {100 * interval.low:.0f} to {100 * interval.high:.0f} % over {interval.units}"
+        note += f"; 95 % interval {100 * interval.low:z.0f} to {100 * interval.high:z.0f} % over {interval.units}"
     return Tile(value=DASH if accuracy is None else percent_text(accuracy), title=f"accuracy, {title}", note=note)
 
 

@@ -78,9 +78,11 @@ def _interval_line(judged: Judged) -> IntervalLine:
         if found is None:
             cells.append((DASH, "", False))
             continue
-        text = f"{found.value:+.3f}" if judged.is_difference else number_text(found.value)
+        text = f"{found.value:+z.3f}" if judged.is_difference else number_text(found.value)
         between = (
-            f"{found.low:+.3f} to {found.high:+.3f}" if judged.is_difference else f"{found.low:.3f} to {found.high:.3f}"
+            f"{found.low:+z.3f} to {found.high:+z.3f}"
+            if judged.is_difference
+            else f"{found.low:z.3f} to {found.high:z.3f}"
         )
         cells.append((text, between, judged.is_difference and found.excludes_zero))
     return IntervalLine(title=judged.title, cells=tuple(cells))
@@ -97,7 +99,7 @@ def _seed_lines(findings: Findings) -> list[IntervalLine]:
     for name in SHOWN:
         values = [value for row in seeds if (value := row.metrics.get(f"test/{name}")) is not None]
         mean, error = mean_and_error(values) if values else (None, None)
-        cells.append((number_text(mean), f"± {error:.3f} SE" if error is not None else "", False))
+        cells.append((number_text(mean), f"± {error:z.3f} SE" if error is not None else "", False))
     return [IntervalLine(title=f"its configuration under {len(seeds)} seeds, mean ± SE", cells=tuple(cells))]
 
 
@@ -120,7 +122,7 @@ def _set_lines(findings: Findings, best: ResultRow) -> tuple[SetLine, ...]:
                 method=task.removeprefix("conformal_").upper().replace("_", " "),
                 promised=f"{1 - each.alpha:g}",
                 values=tuple(number_text(best.metrics.get(f"{task}/test/{name}")) for name in SET_METRICS),
-                least=f"{least} {by_class[least]:.3f}" if least is not None else DASH,
+                least=f"{least} {by_class[least]:z.3f}" if least is not None else DASH,
             )
         )
     return tuple(lines)

@@ -13,7 +13,7 @@ def number_text(value: float | None, digits: int = 3) -> str:
     """A number with fixed digits, or a dash where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
-    return f"{value:.{digits}f}"
+    return f"{value:z.{digits}f}"
 
 
 def short_text(value: object) -> str:

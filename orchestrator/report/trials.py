@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.report.columns import Column, columns_of
@@ -11,6 +12,9 @@ from orchestrator.report.intervals import Interval, accuracy_intervals
 from orchestrator.report.summary import pareto_front
 from orchestrator.report.text import DASH, number_text, short_text
 from orchestrator.results import ResultRow
+
+SHORT = 32
+"""Characters of a row's parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +92,11 @@ def table_rows(findings: Findings) -> list[TableRow]:
         )
         for row in findings.results
     ]
+
+
+def params_first(rows: Sequence[TableRow]) -> bool:
+    """Whether what was drawn is so short that it stands beside the names, where it is seen without scrolling."""
+    return all(sum(len(name) + len(value) + 2 for name, value in row.params) <= SHORT for row in rows)
 
 
 def _columns(findings: Findings) -> list[Column]:

@@ -81,7 +81,7 @@ def sides_table(found: Comparison) -> tuple[list[str], list[list[str]]]:
         for metric in SHOWN:
             value, interval = side.metrics.get(metric), side.intervals.get(metric)
             text = number_text(value)
-            cells.append(f"{text} ({interval.low:.3f} to {interval.high:.3f})" if interval else text)
+            cells.append(f"{text} ({interval.low:z.3f} to {interval.high:z.3f})" if interval else text)
         rows.append(cells)
     return ["sweep", "judged", "name", *(METRICS[name] for name in SHOWN)], rows
 
@@ -93,7 +93,7 @@ def differences_table(found: Comparison) -> tuple[list[str], list[list[str]]]:
         cells = [f"{each.one} less {each.other}", each.what, "same images" if each.is_paired else "other images"]
         for metric in SHOWN:
             d = each.differences.get(metric)
-            cells.append(f"{d.value:+.3f} ({d.low:+.3f} to {d.high:+.3f}), {each.verdict(metric)}" if d else "–")
+            cells.append(f"{d.value:+z.3f} ({d.low:+z.3f} to {d.high:+z.3f}), {each.verdict(metric)}" if d else "–")
         rows.append(cells)
     return ["sweeps", "judged", "on", *(METRICS[name] for name in SHOWN)], rows
 

@@ -30,7 +30,7 @@ from orchestrator.report.remarks import remarks_of
 from orchestrator.report.stability import stability_tables
 from orchestrator.report.statistics import statistics_of
 from orchestrator.report.text import number_text, plural, short_text, time_text
-from orchestrator.report.trials import headings, table_rows
+from orchestrator.report.trials import headings, params_first, table_rows
 from orchestrator.storage.files import replace
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
@@ -77,7 +77,7 @@ def render(findings: Findings) -> str:
 def content(findings: Findings) -> dict[str, Any]:
     """What the templates show, by name."""
     studio = pictures.Studio()
-    paper = paper_page(findings, studio)
+    paper, rows = paper_page(findings, studio), table_rows(findings)
     return {
         "sweep": findings.name,
         "state": findings.state,
@@ -92,7 +92,8 @@ def content(findings: Findings) -> dict[str, Any]:
         "sentences": sentences(findings),
         "tiles": tiles(findings),
         "headings": headings(findings),
-        "rows": table_rows(findings),
+        "rows": rows,
+        "params_first": params_first(rows),
         "calibration": calibration_groups(findings),
         "label_errors": label_errors(findings),
         "ensembles": ensemble_entries(findings, studio),

@@ -76,8 +76,8 @@ def answers(measured: Measured) -> dict[str, str]:
 
 
 def _said(label: str, gain: Found) -> str:
-    value = f"{label}: {gain.value:+.1f} points of macro F1"
+    value = f"{label}: {gain.value:+z.1f} points of macro F1"
     if gain.low is None or gain.high is None:
         return value
     verdict = "better" if gain.low > 0 else "worse" if gain.high < 0 else "no difference beyond chance"
-    return f"{value} ({gain.low:+.1f} to {gain.high:+.1f}, {verdict})"
+    return f"{value} ({gain.low:+z.1f} to {gain.high:+z.1f}, {verdict})"

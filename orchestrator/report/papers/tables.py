@@ -27,7 +27,7 @@ class Column:
 
     def text(self, value: float) -> str:
         """A number of the column."""
-        return f"{value:.3g}" if self.digits is None else f"{value:.{self.digits}f}"
+        return f"{value:.3g}" if self.digits is None else f"{value:z.{self.digits}f}"
 
 
 @dataclass(frozen=True, kw_only=True)

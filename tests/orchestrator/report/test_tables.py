@@ -10,6 +10,7 @@ from rich.console import Console
 
 from orchestrator.report.tables import results_csv, results_frame, results_json, results_markdown
 from orchestrator.report.terminal import results_table
+from orchestrator.report.text import number_text
 from orchestrator.results import ResultRow, objectives_of, result_rows
 from search_spaces.objective import Objective
 from tests.orchestrator.report.tiny_sweep import TinySweep, finished_sweep
@@ -67,6 +68,10 @@ def test_frame_and_csv_hold_the_same_numbers(rows: list[ResultRow]) -> None:
     assert float(table[0]["metrics/test/accuracy"]) == rows[0].metrics["test/accuracy"]
     assert math.isnan(frame["metrics/test/accuracy"][3])
     assert table[3]["metrics/test/accuracy"] == ""
+
+
+def test_what_rounds_to_zero_is_without_a_sign() -> None:
+    assert [number_text(value) for value in (-0.0, -0.0004, -0.0006, 0.0004)] == ["0.000", "0.000", "-0.001", "0.000"]
 
 
 def test_a_frame_of_nothing_has_its_columns() -> None:

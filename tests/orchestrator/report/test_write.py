@@ -13,7 +13,7 @@ from orchestrator.results import result_rows
 from search_spaces.objective import Objective
 from tests.orchestrator.report.tiny_sweep import TinySweep, finished_sweep
 
-VOID = {"meta", "input", "br", "img", "link", "hr"}
+VOID = {"meta", "wbr", "input", "br", "img", "link", "hr"}
 
 
 class Page(HTMLParser):
@@ -170,6 +170,22 @@ def test_a_sweep_that_asks_for_no_ensemble_has_no_section_on_them(tmp_path: Path
     assert 'id="statistics"' in text
     assert 'id="ensembles"' not in text
     assert 'href="#ensembles"' not in text
+
+
+def test_short_parameters_stand_beside_the_names_and_long_ones_at_the_end(tmp_path: Path) -> None:
+    def first_heads(**params: object) -> list[str]:
+        sweep = TinySweep(tmp_path)
+        row = sweep.add_trial(0)
+        row.params = params
+        sweep.ledger.write_row(row)
+        text, _ = page_of(sweep, tmp_path)
+        heads = text.partition('id="results"')[2].partition("</thead>")[0]
+        return re.sub(r"<[^>]+>", " ", heads.partition(">")[2]).split()
+
+    assert first_heads(network="p1_small", seed=2)[:3] == ["Name", "Parameters", "State"]
+    long = first_heads(network="densenet201", learning_rate=0.0012, dropout=0.25)
+    assert long[:2] == ["Name", "State"]
+    assert long[-1] == "Parameters"
 
 
 def test_a_sweep_whose_only_trial_failed_has_a_report(tmp_path: Path) -> None:
