@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.columns import Column, columns_of
 from orchestrator.report.summary import best_trial
-from orchestrator.report.text import number_text
+from orchestrator.report.text import DASH, number_text, params_text
 from orchestrator.results import ResultRow, baseline_rows, objectives_of, result_rows
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
@@ -58,17 +58,18 @@ def results_csv(rows: Sequence[ResultRow]) -> str:
 def results_markdown(
     rows: Sequence[ResultRow], objectives: Sequence[Objective], columns: Sequence[Column] | None = None
 ) -> str:
-    """The headline columns, or those given, as a Markdown table; the best trial is bold."""
+    """The headline columns, or those given, as a Markdown table, and what was drawn; the best trial is bold."""
     columns = columns_of(rows, objectives) if columns is None else columns
     best = best_trial(rows, objectives[0])
     lines = [
-        "| name | state | epochs | " + " | ".join(column.title for column in columns) + " |",
-        "| --- | --- | ---: |" + " ---: |" * len(columns),
+        "| name | state | epochs | " + " | ".join(column.title for column in columns) + " | parameters |",
+        "| --- | --- | ---: |" + " ---: |" * len(columns) + " --- |",
     ]
     for row in rows:
         name = f"**{row.name}**" if row is best else row.name
         numbers = [number_text(column.value(row), column.digits) for column in columns]
-        lines.append("| " + " | ".join([name, row.state, str(row.epochs or "–"), *numbers]) + " |")
+        drawn = params_text(row.params).replace("|", "\\|") or DASH
+        lines.append("| " + " | ".join([name, row.state, str(row.epochs or DASH), *numbers, drawn]) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.figures.words import metric_label
 from orchestrator.report.columns import Column, columns_of
 from orchestrator.report.summary import best_trial
-from orchestrator.report.text import DASH, number_text
+from orchestrator.report.text import DASH, number_text, params_text
 from orchestrator.results import ResultRow
 from search_spaces.objective import Objective
 
@@ -26,13 +26,15 @@ SHORT = {"Objective": "Obj.", "Accuracy": "Acc.", "Seconds": "s", "ECE temp.": "
 def results_table(rows: Sequence[ResultRow], objectives: Sequence[Objective]) -> Table:
     """A rich table whose best trial is marked by a star."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     left_out = (*LEFT_OUT, *ROOM_FOR_OBJECTIVES[: len(objectives) - 1])
     columns = [column for column in columns_of(rows, objectives) if column.title not in left_out]
     best = best_trial(rows, objectives[0])
     named = ", ".join(f"{metric_label(each.metric)} ({each.mode})" for each in objectives)
-    caption = f"★ best trial. Objective: {named}. Everything else on test; temp. and Lapl.: ECE after each."
+    drawn = f" ({escape(params_text(best.params))})" if best is not None and best.params else ""
+    caption = f"★ best trial{drawn}. Objective: {named}. Everything else on test; temp. and Lapl.: ECE after each."
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
     table.add_column("Name", no_wrap=True)
     table.add_column("State", no_wrap=True)

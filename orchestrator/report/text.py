@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 DASH = "–"
@@ -21,6 +21,11 @@ def short_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return DASH if value is None else str(value)
+
+
+def params_text(params: Mapping[str, object]) -> str:
+    """`backbone vgg16, dropout 0.25`: what a trial was drawn with."""
+    return ", ".join(f"{name} {short_text(value)}" for name, value in params.items())
 
 
 def seconds_text(seconds: float | None) -> str:

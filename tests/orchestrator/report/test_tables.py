@@ -83,6 +83,8 @@ def test_markdown_marks_the_best_trial_and_dashes_what_is_missing(rows: list[Res
     assert len(lines) == 2 + len(rows)
     assert lines[2].startswith("| **trial-0000** |")
     assert lines[5].count("–") >= 5
+    assert lines[0].endswith("| parameters |")
+    assert lines[2].endswith("| learning_rate 0.1, loss focal |")
     assert len({line.count("|") for line in lines}) == 1
 
 
@@ -105,6 +107,7 @@ def test_the_terminal_table_fits_100_columns_without_cutting(
     assert "…" not in shown
     assert max(map(len, shown.splitlines())) <= 100
     assert "★ trial-0000" in shown
+    assert "★ best trial (learning_rate 0.1, loss focal). Objective: " in " ".join(shown.split())
     assert "0.123" in shown
 
 
