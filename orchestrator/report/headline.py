@@ -10,7 +10,7 @@ from orchestrator.figures.words import metric_label
 from orchestrator.report.findings import Findings
 from orchestrator.report.intervals import accuracy_interval
 from orchestrator.report.summary import pareto_front
-from orchestrator.report.text import DASH, number_text, percent_text, plural
+from orchestrator.report.text import DASH, number_text, params_text, percent_text, plural
 from orchestrator.results import ResultRow
 
 SHOWN = ("completed", "stopped", "failed", "running")
@@ -79,7 +79,9 @@ def tiles(findings: Findings) -> list[Tile]:
 def _best_sentence(findings: Findings, best: ResultRow) -> str:
     objective = findings.first_objective
     value = number_text(best.metrics.get(objective.metric))
-    sentence = f"Best trial: {best.name}, chosen by {metric_label(objective.metric)} ({value}); test took no part in the choice."
+    drawn = f" ({params_text(best.params)})" if best.params else ""
+    by = f"chosen by {metric_label(objective.metric)} ({value}); test took no part in the choice"
+    sentence = f"Best trial: {best.name}{drawn}, {by}."
     judged = _judged(findings, best.key, best.metrics)
     return f"{sentence} It {judged or 'has not been evaluated on test'}."
 

@@ -210,7 +210,7 @@ def test_a_network_without_results_or_files_has_a_report(tmp_path: Path) -> None
     sweep = TinySweep(tmp_path)
     sweep.add_trial(0)
     _, page = page_of(sweep, tmp_path)
-    assert "Best trial: trial-0000" in page.text
+    assert "Best trial: trial-0000 (learning_rate 0.1, loss focal), chosen by " in page.text
     assert "It has not been evaluated on test." in page.text
 
 
