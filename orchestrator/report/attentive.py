@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.figures.attentive import OTHERS, Attentive, attentive_images, unit_colours, winner_colours
@@ -11,31 +12,57 @@ from orchestrator.report.about_images import AboutImages
 from orchestrator.report.findings import Findings
 from orchestrator.report.gallery import Facts, Gallery, Slide, View, picture_uri, said
 from orchestrator.report.pictures import Studio
+from orchestrator.report.text import params_text
 from orchestrator.results import ResultRow, network_tasks
 from trainables.spec import AttentiveMaps
 
 SIDE, UNIT_SIDE = 384, 256
 TASK = "attentive"
+MOST_NETWORKS = 3
 TOGETHER = 2
 """Views of all units together, before those of single ones."""
 
 
-def attentive_gallery(findings: Findings, studio: Studio) -> dict[str, Any]:
-    """The images of the best network, or of another one as long as that has none; empty where no network has any."""
+@dataclass(frozen=True, kw_only=True)
+class AttentiveSection:
+    """The maps of one network.
+
+    Attributes:
+        name: of the network.
+        drawn: what it was drawn with; empty for nothing.
+        units: of how many units the largest response is shown.
+        shown: of how many single ones.
+        gallery: its images.
+    """
+
+    name: str
+    drawn: str
+    units: int
+    shown: int
+    gallery: Gallery
+
+
+def attentive_sections(findings: Findings, studio: Studio) -> list[AttentiveSection]:
+    """A few networks that have such maps, the best one first."""
+    sections: list[AttentiveSection] = []
     for row in findings.networks:
         tensors = findings.tensors(row.results.get(TASK))
         images = list(attentive_images(tensors, findings.classes(row.key)))
         if images:
             slides = tuple(_slides(findings, row, tensors, images))
             title = f"Attentive response maps of {row.name}"
-            return {
-                "name": row.name,
-                "units": len(images[0].units),
-                "shown": len(images[0].individual),
-                "together": TOGETHER,
-                "gallery": Gallery(name=studio.gallery(), title=title, slides=slides),
-            }
-    return {}
+            sections.append(
+                AttentiveSection(
+                    name=row.name,
+                    drawn=params_text(row.params),
+                    units=len(images[0].units),
+                    shown=len(images[0].individual),
+                    gallery=Gallery(name=studio.gallery(), title=title, slides=slides),
+                )
+            )
+        if len(sections) == MOST_NETWORKS:
+            break
+    return sections
 
 
 def _slides(findings: Findings, row: ResultRow, tensors: Mapping[str, Any], images: list[Attentive]) -> Iterator[Slide]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.figures.words import metric_label
 from orchestrator.report import origin, pictures
 from orchestrator.report.aims import front_pictures, importance_pictures
-from orchestrator.report.attentive import attentive_gallery
+from orchestrator.report.attentive import TOGETHER, attentive_sections
 from orchestrator.report.calibration import calibration_groups
 from orchestrator.report.classes import by_class
 from orchestrator.report.comparison import area_comparison, compared_by, grid_comparison, overlays
@@ -113,7 +113,8 @@ def content(findings: Findings) -> dict[str, Any]:
         "compared_by": compared_by(findings),
         "grid": grid_comparison(findings, studio),
         "overlays": overlays(findings, studio),
-        "attentive": attentive_gallery(findings, studio),
+        "attentive": attentive_sections(findings, studio),
+        "together": TOGETHER,
         "by_class": by_class(findings),
         "best": findings.best,
         "data": origin.data_counts(findings),

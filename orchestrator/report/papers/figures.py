@@ -26,6 +26,7 @@ class PaperFigure:
         name: as the paper numbers it.
         what: it shows.
         section: of the report that has it; empty where its pictures follow here.
+        anchor: the place within the section; empty for its beginning.
         pictures: panels.
         samples: images as data URIs with their class.
     """
@@ -33,6 +34,7 @@ class PaperFigure:
     name: str
     what: str
     section: str = ""
+    anchor: str = ""
     pictures: tuple[Picture, ...] = ()
     samples: tuple[tuple[str, str], ...] = ()
 

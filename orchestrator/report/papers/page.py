@@ -163,10 +163,19 @@ def _p3_open(measured: Measured, studio: Studio) -> list[PaperFigure]:
 
 
 def _p4(measured: Measured, studio: Studio) -> list[PaperFigure]:
-    return [
-        PaperFigure(name="Figs 3, 4", what="attentive response maps", section="explanations"),
-        PaperFigure(name="Figs 5, 6", what="single maps of the top 5 and the top 9 units", section="explanations"),
-    ]
+    wanted = (
+        ("Fig. 3", "deeper_augmented", "attentive response maps, {network}"),
+        ("Fig. 4", "deeper", "attentive response maps, {network}"),
+        ("Fig. 5", "shallow", "single maps of the top 5 units, {network}"),
+        ("Fig. 6", "deeper_augmented", "single maps of the top 9 units of an error, {network}"),
+    )
+    figures = []
+    for name, row, what in wanted:
+        found = measured.trial(row=row)
+        network = f"{p4.ROWS[row][0]} ({found.name})" if found else p4.ROWS[row][0]
+        anchor = f"attentive-{found.name}" if found and found.results.get("attentive") else ""
+        figures.append(PaperFigure(name=name, what=what.format(network=network), section="explanations", anchor=anchor))
+    return figures
 
 
 FIGURES: Mapping[str, Figures] = {

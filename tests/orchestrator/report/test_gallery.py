@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orchestrator.report.attentive import attentive_gallery
+from orchestrator.report.attentive import attentive_sections
 from orchestrator.report.comparison import grid_comparison, overlays
 from orchestrator.report.explained import explained_tasks
 from orchestrator.report.findings import Findings, gather
@@ -87,7 +87,9 @@ def test_trials_members_units_and_opacities_are_views(findings: Findings) -> Non
     assert all(None not in row["views"] for row in grid["rows"])
     opacities = overlays(findings, studio)
     assert [view.opacity for view in opacities.slides[0].views] == [0.25, 0.5, 0.75]
-    attentive = attentive_gallery(findings, studio)["gallery"]
+    (section,) = attentive_sections(findings, studio)
+    assert (section.name, section.units, section.shown) == ("trial-0000", 6, 4)
+    attentive = section.gallery
     assert len(attentive.slides[0].views) == 2 + 4
     assert attentive.slides[0].views[1].key
     (entry,) = maps_entries(findings, studio)

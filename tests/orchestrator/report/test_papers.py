@@ -19,7 +19,7 @@ from orchestrator.report.papers.measured import Measured
 from orchestrator.report.papers.page import FIGURES, TABLES, paper_page, paper_tables
 from orchestrator.report.papers.tables import Cell, Found, PaperTable, Printed
 from orchestrator.report.pictures import Studio
-from orchestrator.report.write import write_report
+from orchestrator.report.write import render, write_report
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.store import Store
 from orchestrator.sweep.launch import run_sweep
@@ -36,7 +36,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("papers") / "runs"
     for space, settings in (("p0_mura_laplace", SMALL), ("p4_imageclef_attentive", SMALL)):
         launch = build_launch(space, storage=folder, scale="small", settings=settings)
-        quick = tuple(task for task in launch.sweep.posthoc if task.kind in ("evaluation", "laplace"))
+        quick = tuple(task for task in launch.sweep.posthoc if task.kind in ("evaluation", "laplace", "attentive"))
         ended = run_sweep(replace(launch, sweep=replace(launch.sweep, posthoc=quick)), InlineExecutor())
         assert ended.finished
         assert not ended.failed_tasks
@@ -103,6 +103,19 @@ def test_p4_has_a_row_for_each_network(storage: Path) -> None:
         ("deeper + augmentation", 95.62),
     ]
     assert all(line.cells[0].ours is not None for line in table.lines)
+
+
+def test_p4_has_the_maps_of_each_network_behind_its_figures(storage: Path) -> None:
+    findings = findings_of(storage, "p4_imageclef_attentive")
+    page = paper_page(findings, Studio())
+    rows = {row.params["row"]: f"attentive-{row.name}" for row in findings.results}
+    wanted = {"Fig. 3": "deeper_augmented", "Fig. 4": "deeper", "Fig. 5": "shallow", "Fig. 6": "deeper_augmented"}
+    assert {figure.name: figure.anchor for figure in page.figures} == {name: rows[row] for name, row in wanted.items()}
+    text = render(findings)
+    for anchor in rows.values():
+        assert f'id="{anchor}"' in text
+        assert f'href="#{anchor}"' in text
+    assert text.count("Unit by unit: the 9 most activated ones") == 3
 
 
 @pytest.mark.parametrize("space", list(TABLES))
