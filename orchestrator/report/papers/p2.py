@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.report.papers.measured import Measured
 from orchestrator.report.papers.tables import Cell, Column, Found, Line, PaperTable, printed
 from orchestrator.results import ResultRow
@@ -62,9 +64,22 @@ def ablation(measured: Measured) -> list[PaperTable]:
             heads=("loss",),
             columns=AREAS,
             lines=tuple(lines),
-            remarks=(STARTS, *_cost(measured)),
+            remarks=(*_without_area(measured, lines), STARTS, *_cost(measured)),
         )
     ]
+
+
+def _without_area(measured: Measured, lines: Sequence[Line]) -> list[str]:
+    """Why no network has a number for a label."""
+    networks = measured.findings.networks
+    known = measured.findings.classes(networks[0].key) if networks else ()
+    empty = [name for place, name in enumerate(LABELS) if all(line.cells[place].ours is None for line in lines)]
+    told = []
+    if missing := [name for name in empty if known and name not in known]:
+        told.append(f"These data have no label {', '.join(missing)}; the mean is over theirs: {', '.join(known)}.")
+    if undefined := [name for name in empty if name in known]:
+        told.append(f"No AUC for {', '.join(undefined)}: on test its known values are all the same.")
+    return told
 
 
 def _cost(measured: Measured) -> list[str]:
@@ -103,7 +118,11 @@ def losses(measured: Measured) -> list[PaperTable]:
     columns = tuple(Column(title=title, metric="ece", digits=4) for title, _ in CALIBRATION)
     return [
         PaperTable(
-            title="Table 4.2, AUC by loss", heads=("loss",), columns=AREAS, lines=tuple(areas), remarks=(STARTS,)
+            title="Table 4.2, AUC by loss",
+            heads=("loss",),
+            columns=AREAS,
+            lines=tuple(areas),
+            remarks=(*_without_area(measured, areas), STARTS),
         ),
         PaperTable(
             title="Table 4.3, calibration error by loss",
@@ -130,7 +149,11 @@ def backbones(measured: Measured) -> list[PaperTable]:
     claim = "The paper says that all three reached a mean AUC over 0.8 after 15 epochs. " + " ".join(told)
     return [
         PaperTable(
-            title="Backbones, AUC", heads=("backbone",), columns=AREAS, lines=tuple(lines), remarks=(claim, STARTS)
+            title="Backbones, AUC",
+            heads=("backbone",),
+            columns=AREAS,
+            lines=tuple(lines),
+            remarks=(*_without_area(measured, lines), claim, STARTS),
         )
     ]
 

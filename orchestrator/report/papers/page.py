@@ -112,7 +112,7 @@ def _p1(measured: Measured, studio: Studio) -> list[PaperFigure]:
 def _p2_losses(measured: Measured, studio: Studio) -> list[PaperFigure]:
     pictures: list[Picture] = []
     for row in measured.trials():
-        name = str(row.params.get("row", row.name))
+        name = str(row.params.get("row") or row.params.get("backbone") or row.name)
         metrics = {"train/loss": "loss on train", "val/nll": "NLL on val", "val/auroc": "mean AUC on val"}
         pictures += by_epoch(measured, studio, row, metrics, name, "")
     return [

@@ -169,6 +169,19 @@ def test_p2_tells_what_its_loss_costs(storage: Path) -> None:
     assert "does not hold" in table.remarks[-1]
 
 
+def test_p2_says_why_a_label_has_no_number(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = findings_of(storage, "p0_mura_laplace")
+    plain = next(row for row in findings.results if row.kind == "trial")
+    plain = replace(plain, params={"backbone": "vgg19"}, metrics={})
+    told = " ".join(p2.backbones(Measured(replace(findings, results=(plain,))))[0].remarks)
+    assert f"These data have no label {', '.join(p2.LABELS)}" in told
+    assert "normal, opacity" in told
+    monkeypatch.setattr(Findings, "classes", lambda self, key: tuple(p2.LABELS))
+    told = " ".join(p2.backbones(Measured(replace(findings, results=(plain,))))[0].remarks)
+    assert f"No AUC for {', '.join(p2.LABELS)}: on test" in told
+    assert "no label" not in told
+
+
 def test_the_page_has_tables_samples_and_differences(storage: Path) -> None:
     page = write_report(Store(storage), Ledger(storage, "p0_mura_laplace"), storage / "p0.html").read_text("utf-8")
     assert "P0: last-layer Laplace on MURA" in page
