@@ -119,5 +119,8 @@ def _elsewhere() -> Question:
 
 def _changes(measured: Measured) -> Iterator[Question]:
     told = p3_open.answers(measured)
-    for topic in p3_open.TOPICS:
-        yield Question(asked=f"{topic}?", answers=(told.get(topic, "No result yet; the same command computes it."),))
+    for topic, rows in p3_open.TOPICS.items():
+        missing = "No result yet; the same command computes it."
+        if measured.findings.state == "finished":
+            missing = f"This sweep has none of the rows that would tell it: {', '.join(rows)}."
+        yield Question(asked=f"{topic}?", answers=(told.get(topic, missing),))

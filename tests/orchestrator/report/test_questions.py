@@ -77,6 +77,10 @@ def test_its_topics_are_answered_in_sentences(findings: Findings) -> None:
     told = {each.asked: each.answers[0] for each in questions("p3_covid_open", Measured(findings))}
     assert "masked by the map of the lungs: " in told["The lung masks as input?"]
     assert "points of macro F1 (" in told["Better sampling than down-sampling?"]
+    rows = "linear_head, wide_head, deep_head, average_pooling"
+    assert told["Tuning the head?"] == f"This sweep has none of the rows that would tell it: {rows}."
+    running = Measured(replace(findings, state="running"))
+    told = {each.asked: each.answers[0] for each in questions("p3_covid_open", running)}
     assert told["Tuning the head?"] == "No result yet; the same command computes it."
     assert "## What the paper left open" in report_text(findings, "md")
 
