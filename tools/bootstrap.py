@@ -165,9 +165,14 @@ def install_uv() -> None:
 
 
 def install_lock(again: bool) -> None:
-    """Install the locked packages; `again` links those anew that an interrupted set-up may have left half-written."""
+    """Install the locked packages; `again` links those anew that an interrupted set-up may have left half-written.
+
+    Where Python is told not to write bytecode (PYTHONDONTWRITEBYTECODE), all of it is compiled here: else every process
+    would compile torch, Ray and MLflow again whenever it starts.
+    """
     say("Installing the locked packages (about 6 GB, once)")
-    flags = ["--reinstall"] if again else []
+    flags = ["--compile-bytecode"] if sys.dont_write_bytecode else []
+    flags += ["--reinstall"] if again else []
     uv("Installing requirements.lock failed", "--requirement", "requirements.lock", *flags)
 
 

@@ -27,6 +27,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, path in paths.items():
         monkeypatch.setattr(bootstrap, name, str(path))
     monkeypatch.setattr(bootstrap.shutil, "disk_usage", lambda _: Usage(100e9, 0, 100e9))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     return tmp_path
 
 
@@ -114,6 +115,16 @@ def test_the_second_set_up_does_nothing(project: Path, commands: list[str]) -> N
     commands.clear()
     assert bootstrap.main() == 0
     assert commands == []
+
+
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_bytecode_is_written_by_the_set_up_where_no_process_may(
+    project: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, forbidden: bool
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", forbidden)
+    assert bootstrap.main() == 0
+    (locked,) = [command for command in commands if "requirements.lock" in command]
+    assert ("--compile-bytecode" in locked) == forbidden
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])

@@ -61,7 +61,8 @@ def test_the_page_has_curves_table_grid_and_overlays(sweep) -> None:
 def test_the_page_has_attentive_maps_unit_by_unit(sweep) -> None:
     with_attentive(sweep)
     page = render(gather(sweep.store, sweep.ledger))
-    assert "the largest response of the 6 units" in page
+    assert "6 units</h4>" in page
+    assert "Unit by unit: the 4 most activated ones of trial-0000" in page
     assert page.count('data-view="Unit ') == 3 + 12
 
 
