@@ -159,9 +159,9 @@ def collect_all(executor: Executor, count: int) -> list[PosthocOutcome]:
 
 
 def writers(storage: Path, key: str) -> list[int]:
-    """Process numbers of those who began an attempt at a key, the latest last."""
+    """Process numbers of those who began an attempt at a key, the latest last; one that is still writing its note is not told."""
     notes = sorted((storage / "artifacts" / key.split("-", 1)[0] / key).glob("attempt-*/started.json"))
-    return [int(json.loads(note.read_text())["pid"]) for note in notes]
+    return [int(json.loads(text)["pid"]) for note in notes if (text := note.read_text()).endswith("}")]
 
 
 def weights(storage: Path, jobs: Sequence[TrialJob]) -> list[str]:
