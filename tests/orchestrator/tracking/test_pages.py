@@ -203,5 +203,9 @@ def test_the_registered_model_is_there_with_its_alias_and_its_card(pages: Pages)
     browser.open(f"{pages.addresses['registered models']}/chest/versions/1")
     browser.wait_for_text("Aliases", "best", "Not for clinical use", "Measured reliability", "after temperature")
     pages.look("mlflow-model")
+    for part in ("Inputs (1)", "Outputs (9)"):  # both parts of the schema are folded at first
+        browser.wait(f"document.body.textContent.includes({json.dumps(part)})")
+        named = f"[...document.querySelectorAll('*')].filter(each => each.innerText?.trim() === {json.dumps(part)})"
+        browser.ask(f"{named}.at(-1).click()")
     for text in ("path (required)", "entropy", "p/opacity"):
         browser.wait(f"document.body.textContent.includes({json.dumps(text)})")
