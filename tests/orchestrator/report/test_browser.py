@@ -82,6 +82,16 @@ def test_a_page_shows_whole_without_a_complaint(
     assert page.run("getComputedStyle(document.body).backgroundColor") != background
 
 
+def test_names_of_any_length_leave_a_telephone_s_page_as_wide_as_it_is(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    page = browser.page(width=390).open(pages["paper"])
+    page.run(
+        "document.querySelectorAll('h3, h4, main p').forEach((each) => each.append('ensemble_of_laplace_kron'.repeat(4)))"
+    )
+    assert page.run("document.documentElement.scrollWidth") == 390
+
+
 def gallery(page: Page, has: str) -> str:
     """Name of the first gallery that has such a cell."""
     name: str = page.run(f"document.querySelector({json.dumps(has)}).dataset.gallery")
